@@ -8,6 +8,7 @@ from pathlib import Path
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.record import Validation
 from repro_tui.support.context import Context
+from repro_tui.support.sizes import size_text
 from repro_tui.support.space import ROOM, remedy
 
 KEEP_BELOW = 512 << 20
@@ -33,7 +34,8 @@ def keep_inputs(validation: Validation, folder: Path, context: Context) -> Input
     path = Path(validation.inputs)
     if path.stat().st_size > KEEP_BELOW:
         return Inputs(
-            path, warnings=(f"{path.name} is larger than {KEEP_BELOW >> 20} MiB and is not kept in the audit's folder",)
+            path,
+            warnings=(f"{path.name} is larger than {size_text(KEEP_BELOW)} and is not kept in the audit's folder",),
         )
     try:
         rows = normalise_file(path, folder / "inputs.parquet", context)

@@ -19,6 +19,7 @@ from repro_tui.model.request import (
 )
 from repro_tui.support import grammar
 from repro_tui.support.registry import names
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import quote
 
 MOST_RUNS = 100
@@ -58,7 +59,7 @@ def _mistakes(settings: Settings) -> Iterator[Mistake]:
         ("memory_limit", settings.memory_limit, LEAST_MEMORY_LIMIT),
     ):
         if size < least:
-            yield Mistake(place, f"{size:,} bytes are too few: at least {least >> 20} MiB are needed")
+            yield Mistake(place, f"{size_text(size)} is too small: at least {size_text(least)} are needed")
 
 
 def _tolerance(column: str, tolerance: Tolerance) -> Iterator[Mistake]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from repro_tui.support.sizes import size_text
+
 KINDS = {
     "code": "folders/code",
     "composed trees": "folders/tree",
@@ -39,8 +41,8 @@ def info() -> None:
     for name, folder in KINDS.items():
         size, files = _size(root / folder, counted)
         total += size
-        click.echo(f"  {name:<16} {_human(size):>10}  {files:>8,} files")
-    click.echo(f"  {'total':<16} {_human(total):>10}  (files that share content count once)")
+        click.echo(f"  {name:<16} {size_text(size):>11}  {files:>8,} files")
+    click.echo(f"  {'total':<16} {size_text(total):>11}  (files that share content count once)")
 
 
 @command.command("prune")
@@ -72,7 +74,7 @@ def prune(days: float, everything: bool) -> None:
             if entry.lstat().st_mtime <= limit:
                 remove_tree(entry)
     after, _ = _size(cache.root, set())
-    click.echo(f"removed {_human(before - after)}; {_human(after)} left")
+    click.echo(f"removed {size_text(before - after)}; {size_text(after)} left")
 
 
 def _entries(root: Path, everything: bool) -> Iterator[Path]:
@@ -101,11 +103,3 @@ def _size(folder: Path, counted: set[tuple[int, int]]) -> tuple[int, int]:
                 counted.add((status.st_dev, status.st_ino))
                 size += status.st_blocks * 512
     return size, files
-
-
-def _human(size: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return ""

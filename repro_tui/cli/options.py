@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, TypeVar
 import click
 
 from repro_tui.cli.overlay_options import PREDICT_HELP, environment_options, given_sides, side_options
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import quote
 
 if TYPE_CHECKING:
@@ -372,7 +373,7 @@ def _size(text: str, option: str, least: int) -> int:
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from error
     if size < least:
-        raise click.BadParameter(f"{text} is too small: at least {least >> 20} MiB are needed", param_hint=option)
+        raise click.BadParameter(f"{text} is too small: at least {size_text(least)} are needed", param_hint=option)
     return size
 
 

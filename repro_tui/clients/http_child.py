@@ -85,7 +85,8 @@ class Connection:
                     self.close()
                     if answer.status != 200:
                         return size
-                    raise Failed(f"the response is larger than {most:,} bytes")
+                    limit = f"{most >> 20:,} MiB" if most >= 1 << 20 else f"{most:,} bytes"
+                    raise Failed(f"the response is larger than {limit}")
                 stream.write(chunk)
         if answer.length:  # the server promised more than it sent
             raise http.client.IncompleteRead(b"", answer.length)

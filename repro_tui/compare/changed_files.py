@@ -16,6 +16,7 @@ from repro_tui.compare.opened import FileOpener, FilePair, OpenedFile
 from repro_tui.model.declared import CommitTree
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 
 REGULAR = ("100644", "100755")
@@ -101,7 +102,7 @@ class ChangedFiles:
 
     def _large(self, name: str) -> OpenedFile:
         if max(side.files[name].size for side in (self.a, self.b)) > MOST_BYTES:
-            return OpenedFile(f"larger than {MOST_BYTES >> 30} GiB: not opened")
+            return OpenedFile(f"larger than {size_text(MOST_BYTES)}: not opened")
         with self._scratch([name]) as pairs:
             pair = pairs[name]
             write_file(self.a, name, pair.a, self.context)

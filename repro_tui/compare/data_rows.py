@@ -15,6 +15,7 @@ from repro_tui.model.run import Run
 from repro_tui.model.workspace import FetchedData, FetchedFile
 from repro_tui.support.context import Context
 from repro_tui.support.paths import data_rows
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 
 ENDINGS = (".csv", ".parquet", ".jsonl", ".ndjson", ".arrow", ".feather", ".npy")
@@ -65,7 +66,7 @@ def _compared(
     path: FindingPath, a: FetchedFile, b: FetchedFile, key: Sequence[str], folder: Path, context: Context
 ) -> tuple[Finding, ...]:
     if max(a.size, b.size) > MOST_BYTES:
-        return (Finding((*path, "rows"), "unknown", note=f"not opened: a table of more than {MOST_BYTES >> 30} GiB"),)
+        return (Finding((*path, "rows"), "unknown", note=f"not opened: a table of more than {size_text(MOST_BYTES)}"),)
     target = data_rows(folder, path)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     sides = [target / f"{side}.parquet" for side in "ab"]

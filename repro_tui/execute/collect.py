@@ -14,6 +14,7 @@ from repro_tui.model.workspace import Workspace
 from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_file
 from repro_tui.support.regular import check_regular
+from repro_tui.support.sizes import size_over, size_text
 from repro_tui.support.text import plural
 from repro_tui.support.tracebacks import error_in, telling_lines
 
@@ -94,7 +95,7 @@ def timed_out_after(limit: float) -> tuple[str, str]:
 
 def killed_for_memory(limit: int) -> tuple[str, str]:
     """The reason and the remedy for a run that the kernel killed for lack of memory; `limit` in bytes."""
-    reason = f"a process of predict exceeded the memory limit of {limit / (1 << 30):g} GiB and was killed"
+    reason = f"a process of predict exceeded the memory limit of {size_text(limit)} and was killed"
     return reason, "raise the limit with --memory"
 
 
@@ -139,7 +140,5 @@ def _check_output(raw: Path, limit: int, do: str) -> str:
     except OSError as error:
         problem = f"the output cannot be read ({error.strerror}): it must be a readable file, not a link"
         raise Inconclusive(problem, do) from error
-    raise Inconclusive(
-        f"the output has {status.st_size:,} bytes, which is above the limit of {limit:,}",
-        "raise limits.output in config.toml",
-    )
+    size, most = size_over(status.st_size, limit)
+    raise Inconclusive(f"the output has {size}, above the limit of {most}", "raise limits.output in config.toml")

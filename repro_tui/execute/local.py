@@ -27,6 +27,7 @@ from repro_tui.support.control_groups.group import ControlGroup
 from repro_tui.support.isolation import choose
 from repro_tui.support.process import Completed
 from repro_tui.support.run_group import PER_PROCESS, means_of_limits, run_group
+from repro_tui.support.sizes import size_text
 
 
 class LocalRunner:
@@ -170,7 +171,7 @@ def _ended(
         reason, do = timed_out_after(box.workspace.timeout_s)
     elif done.exit_code != 0 and _out_of_memory(log.tail):
         status, do = "out-of-memory", "raise the limit with --memory"
-        reason = f"predict exceeded its memory limit of {limits.memory / (1 << 30):g} GiB: {log.tail[-1]}"
+        reason = f"predict exceeded its memory limit of {size_text(limits.memory)}: {log.tail[-1]}"
     run = collect(
         number=number,
         workspace=box.workspace,

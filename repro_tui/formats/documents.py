@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from repro_tui.model.errors import Mistake, Refused
 from repro_tui.support.regular import open_regular
+from repro_tui.support.sizes import size_text
 from repro_tui.support.system_errors import system_remedy
 from repro_tui.support.text import quote, show
 
@@ -43,7 +44,7 @@ def parse_document(
 ) -> dict[str, object]:
     """The document in these bytes; `suffix` is .toml, .yaml, .yml or .json, `name` is for messages. Raises Refused."""
     if len(content) > LARGEST:
-        raise Refused(Mistake(name, f"is larger than {LARGEST >> 20} MiB"))
+        raise Refused(Mistake(name, f"is larger than {size_text(LARGEST)}"))
     try:
         value = _parse(content.decode("utf-8"), suffix, floats)
         check_depth(value)

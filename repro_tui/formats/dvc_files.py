@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.regular import is_regular, read_regular
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 from repro_tui.support.walks import walk
 
@@ -157,7 +158,7 @@ def _load(file: Path) -> object:
 
     name = show(file.name, 200)
     if file.stat().st_size > LARGEST:
-        raise Inconclusive(f"{name} is larger than {LARGEST:,} bytes", "record the md5 of the data instead")
+        raise Inconclusive(f"{name} is larger than {size_text(LARGEST)}", "record the md5 of the data instead")
     text = read_regular(file).decode("utf-8", "replace")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:

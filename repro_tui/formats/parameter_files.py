@@ -10,6 +10,7 @@ from typing import cast
 
 from repro_tui.formats.documents import no_duplicates
 from repro_tui.model.errors import Inconclusive
+from repro_tui.support.sizes import size_over
 from repro_tui.support.text import show
 
 FORMATS = (".yaml", ".yml", ".json", ".toml")
@@ -62,7 +63,8 @@ def _parse(text: str, suffix: str) -> object:
 
 def too_large(name: str, size: int) -> TooLargeError:
     """The error for a file of that many bytes."""
-    return TooLargeError(f"{name} has {size:,} bytes, and at most {LARGEST:,} are read", "record it as data instead")
+    own, most = size_over(size, LARGEST)
+    return TooLargeError(f"{name} has {own}, and at most {most} are read", "record it as data instead")
 
 
 def parse_yaml(text: str) -> object:

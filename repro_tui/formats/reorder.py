@@ -14,6 +14,7 @@ from repro_tui.formats.child import python_child
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context
 from repro_tui.support.regular import open_regular
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def order(rows: int, seed: int = 0) -> npt.NDArray[np.int64]:
 def reordered(raw: Path, target: Path, context: Context, seed: int = 0) -> int:
     """Writes the table in `raw` to `target` in another order; returns its number of rows. Raises Inconclusive."""
     if raw.stat().st_size > MOST_BYTES:
-        raise Inconclusive(f"the inputs are larger than {MOST_BYTES >> 20} MiB", "use smaller inputs")
+        raise Inconclusive(f"the inputs are larger than {size_text(MOST_BYTES)}", "use smaller inputs")
     done = python_child(
         "repro_tui.formats.reorder",
         [raw, target, str(seed)],

@@ -38,6 +38,7 @@ from repro_tui.formats.columns import (
 )
 from repro_tui.formats.tables_text import Table
 from repro_tui.support.regular import open_regular
+from repro_tui.support.sizes import size_text
 
 ROWS_PER_GROUP = 131_072
 MOST_CELLS = 4_000_000_000
@@ -183,7 +184,7 @@ def _write(
             table = pa.Table.from_arrays(columns, schema=target)
             rows, size = rows + table.num_rows, size + table.nbytes
             if rows * max(1, len(target)) > MOST_CELLS or size > MOST_BYTES:
-                raise TableSizeError(f"the table has more than {MOST_CELLS:,} cells or {MOST_BYTES >> 30} GiB")
+                raise TableSizeError(f"the table has more than {MOST_CELLS:,} cells or {size_text(MOST_BYTES)}")
             writer.write_table(table, row_group_size=ROWS_PER_GROUP)
     return rows
 

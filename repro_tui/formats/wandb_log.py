@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from repro_tui.formats.documents import check_depth
 from repro_tui.support.regular import open_regular
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import plural
 
 HEADER = b":W&B\xe1\xbe\x00"
@@ -129,7 +130,7 @@ def _records(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
             raise Torn(f"the parts of a record are incomplete, at byte {end:,}")
         held.append(data)
         if sum(map(len, held)) > LARGEST_RECORD:
-            raise Torn(f"a record is larger than {LARGEST_RECORD:,} bytes, at byte {end:,}")
+            raise Torn(f"a record is larger than {size_text(LARGEST_RECORD)}, at byte {end:,}")
         if kind in (_FULL, _LAST):
             yield b"".join(held), end
             held = []

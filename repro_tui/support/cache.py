@@ -36,6 +36,7 @@ from repro_tui.support.paths import check_own, make_private, real_path
 from repro_tui.support.plain import dumps, sync_folder, write_atomically
 from repro_tui.support.regular import read_regular
 from repro_tui.support.removal import remove_folder
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 from repro_tui.support.uv_leftovers import remove_uv_leftovers
 
@@ -229,7 +230,7 @@ class Cache:
                     size += len(chunk)
                     if limit is not None and size > limit:
                         raise Inconclusive(
-                            f"the object is larger than the limit of {limit:,} bytes", "record a smaller file"
+                            f"the object is larger than the limit of {size_text(limit)}", "record a smaller file"
                         )
                     out.write(chunk)
                 out.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from repro_tui.support.redact import CUT
+from repro_tui.support.sizes import size_text
 
 LINE_LIMIT = 4096  # bytes
 
@@ -38,4 +39,4 @@ def as_line(raw: bytes | bytearray) -> str:
     """A line as text; where it was cut, half a character is left out."""
     if len(raw) <= LINE_LIMIT:
         return raw.decode("utf-8", "replace")
-    return raw[:LINE_LIMIT].decode("utf-8", "replace").rstrip("\ufffd") + f"{CUT} (cut at {LINE_LIMIT >> 10} KiB)"
+    return raw[:LINE_LIMIT].decode("utf-8", "replace").rstrip("\ufffd") + f"{CUT} (cut at {size_text(LINE_LIMIT)})"

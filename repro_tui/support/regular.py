@@ -19,6 +19,8 @@ from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
+from repro_tui.support.sizes import size_over, size_text
+
 MOST_DECLARED = 64 << 20  # bytes: no file that says what an environment has is larger
 MOST_HOLES = 1 << 30  # bytes: a smaller file is read quickly, whatever it has
 _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -73,7 +75,8 @@ def check_dense(handle: int, path: Path | str) -> None:
     hole = os.lseek(handle, 0, os.SEEK_HOLE)
     os.lseek(handle, 0, os.SEEK_SET)
     if hole < status.st_size:  # else its file system has compressed it
-        text = f"it has {status.st_size:,} bytes, of which only {on_disk:,} are on disk: sparse files are not read"
+        size, part = size_text(status.st_size), size_text(on_disk)
+        text = f"it has {size}, of which only {part} are on disk: sparse files are not read"
         raise NotRegularError(errno.EFBIG, text, str(path))
 
 
@@ -118,4 +121,5 @@ def _regular(status: os.stat_result, path: Path | str, most: int | None) -> os.s
 
 
 def _too_large(path: Path | str, size: int, most: int) -> NotRegularError:
-    return NotRegularError(errno.EFBIG, f"it has {size:,} bytes, and at most {most:,} are read", str(path))
+    text = "it has {}, and at most {} are read".format(*size_over(size, most))
+    return NotRegularError(errno.EFBIG, text, str(path))

@@ -81,7 +81,7 @@ def test_parameters_beyond_the_limit_are_unknown_and_both_sides_run(project: Pro
     compared = result.report["areas"]
     assert result.report["verdict"] == "identical"
     assert compared["parameters"]["status"] == "unknown"
-    assert "bytes, and at most 67,108,864 are read" in compared["parameters"]["findings"][0]["note"]
+    assert "and at most 64 MiB are read" in compared["parameters"]["findings"][0]["note"]
     code = {finding["path"][0]: finding for finding in compared["code"]["findings"]}
     assert code["params.json"]["change"] == "changed"  # told where it can be: never the same
     assert code["params.json"]["note"].startswith("+1 -1 lines")

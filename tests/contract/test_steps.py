@@ -133,7 +133,7 @@ def test_all_that_is_written_counts_towards_the_limit(any_case: RunnerCase) -> N
     )
     run = any_case.step({"predict.py": program}, Predict((*SCRIPT, "{output}")))
     assert (run.status, run.do) == ("failed", "raise limits.output in config.toml")
-    assert "4,194,304 bytes" in run.what
+    assert "4 MiB" in run.what
     assert run.written_files == 8
 
 

@@ -70,7 +70,7 @@ def test_a_link_counts_as_its_target_unless_it_must_not(here: Path) -> None:
 def test_a_large_file_is_refused_by_its_size(here: Path) -> None:
     sparse(here / "file")
     with in_seconds():
-        with pytest.raises(OSError, match="it has 8,589,934,592 bytes, and at most 10 are read"):
+        with pytest.raises(OSError, match="it has 8 GiB, and at most 10 bytes are read"):
             read_regular(here / "file", most=10)
         with pytest.raises(OSError, match="of which only 0 are on disk"):
             digest_file(here / "file")

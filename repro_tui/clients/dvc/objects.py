@@ -28,6 +28,7 @@ from repro_tui.support.cache import Stored
 from repro_tui.support.context import Context
 from repro_tui.support.paths import is_inside
 from repro_tui.support.regular import open_regular, read_regular
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import quote, show
 
 LARGEST_LISTING = 256 << 20
@@ -154,7 +155,7 @@ def text_md5(file: Path) -> str:
 def _entries(stored: Stored) -> list[dict[str, str]]:
     if stored.size > LARGEST_LISTING:
         raise Inconclusive(
-            f"the listing of a DVC folder is larger than {LARGEST_LISTING:,} bytes", "track smaller folders"
+            f"the listing of a DVC folder is larger than {size_text(LARGEST_LISTING)}", "track smaller folders"
         )
     try:
         listing: Any = json.loads(read_regular(stored.file, most=LARGEST_LISTING))

@@ -17,6 +17,7 @@ from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import TreeFile
 from repro_tui.support.cache import remove_tree
 from repro_tui.support.cancel import CancelToken
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 
 READ_LIMIT = 64 << 20
@@ -124,7 +125,7 @@ class Repository(Clone):
             )
         if known.size > limit:
             raise Inconclusive(
-                f"{show(path, 200)} is larger than {limit:,} bytes at commit {commit[:12]}", "record a smaller file"
+                f"{show(path, 200)} is larger than {size_text(limit)} at commit {commit[:12]}", "record a smaller file"
             )
         return self.read_files(commit, {path: known})[path]
 

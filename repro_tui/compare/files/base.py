@@ -12,6 +12,7 @@ from typing import Protocol
 
 from repro_tui.model.finding import Change, Finding
 from repro_tui.support.regular import check_regular, open_regular
+from repro_tui.support.sizes import size_over
 from repro_tui.support.text import excerpt, first_difference
 
 HEAD = 4096  # bytes by which a kind of file is recognised
@@ -56,7 +57,7 @@ class FileContent:
     def read(self, most: int) -> bytes:
         """All bytes. Raises UnreadableError where there are more than `most`."""
         if self.size > most:
-            raise UnreadableError(f"it has {self.size:,} bytes, and at most {most:,} are read")
+            raise UnreadableError("it has {}, and at most {} are read".format(*size_over(self.size, most)))
         with self.stream() as stream:
             return stream.read(most)
 

@@ -13,6 +13,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError, same_bytes
+from repro_tui.support.sizes import size_text
 
 LARGEST = 1 << 30
 DEEPEST = 3
@@ -51,7 +52,7 @@ class Compressed:
                 for block in self.blocks(stream):
                     size += len(block)
                     if size > LARGEST:
-                        raise UnreadableError(f"it has more than {LARGEST:,} bytes inside")
+                        raise UnreadableError(f"it has more than {size_text(LARGEST)} inside")
                     out.write(block)
         except (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
             raise UnreadableError(f"it cannot be decompressed ({str(error)[:120]})") from error

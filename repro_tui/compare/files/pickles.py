@@ -14,6 +14,7 @@ from repro_tui.compare.files.base import FileContent, FileDifferences, Unreadabl
 from repro_tui.compare.files.nested import Walk, brief
 from repro_tui.compare.files.pickle_nodes import NDARRAY, ArrayNode, GlobalNode, ObjectNode, fields_of
 from repro_tui.compare.files.pickle_stream import read_pickle
+from repro_tui.support.sizes import size_over
 from repro_tui.support.text import plural
 
 LARGEST = 512 << 20
@@ -61,7 +62,7 @@ def compare_pickles(
 
 def _read(content: FileContent, start: int) -> list[object]:
     if content.size > LARGEST:
-        raise UnreadableError(f"it has {content.size:,} bytes, and at most {LARGEST:,} are read")
+        raise UnreadableError("it has {}, and at most {} are read".format(*size_over(content.size, LARGEST)))
     with content.stream() as stream:
         stream.seek(start)
         return read_pickle(stream)

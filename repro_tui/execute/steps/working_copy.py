@@ -26,6 +26,7 @@ from repro_tui.model.workspace import Workspace
 from repro_tui.support.amounts import Amount, Pace, amount_in
 from repro_tui.support.context import Context
 from repro_tui.support.paths import real_path
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 from repro_tui.support.walks import DEEPEST, check_depth, entries_of, folders_below, walk
 
@@ -68,7 +69,7 @@ class WorkingCopy:
         if self.read_only and self.writable:
             names = ", ".join(show(name, 200) for _, name in self.read_only[:5])
             more = f" and {len(self.read_only) - 5} more" if len(self.read_only) > 5 else ""
-            notes.append(f"files above {LARGE >> 20} MiB are read-only in the working folder: {names}{more}")
+            notes.append(f"files above {size_text(LARGE)} are read-only in the working folder: {names}{more}")
         return replace(
             run,
             written=tuple(WrittenFile(show(name, 300), size) for name, size in written[:LISTED]),
@@ -150,7 +151,7 @@ class Quota:
             reason = f"predict made folders that are nested deeper than {DEEPEST} levels, and was stopped"
             return reason, "write to fewer nested folders, or with shorter paths"
         if self.written.size > self.limit:
-            reason = f"predict wrote more than {self.limit:,} bytes, all files together, and was stopped"
+            reason = f"predict wrote more than {size_text(self.limit)}, all files together, and was stopped"
             return reason, "raise limits.output in config.toml"
         reason = f"predict wrote more than {MOST_FILES:,} files and was stopped"
         return reason, "change the predict step so that it writes fewer files"

@@ -15,6 +15,7 @@ from repro_tui.model.workspace import TreeFile
 from repro_tui.support.context import Context
 from repro_tui.support.paths import is_inside, resolve_inside
 from repro_tui.support.regular import read_regular
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 
 LARGEST = 64 << 20
@@ -58,14 +59,14 @@ class DeclaredFiles:
         assert self.tree is not None
         for path, file in files.items():
             if file.size > LARGEST:
-                raise Inconclusive(f"{show(path, 200)} is larger than {LARGEST:,} bytes")
+                raise Inconclusive(f"{show(path, 200)} is larger than {size_text(LARGEST)}")
         return read_files(self.tree, files, self.context)
 
     def _below_record(self, name: str) -> bytes:
         try:
             path = resolve_inside(Path(self.base), name)
             if path.stat().st_size > LARGEST:
-                raise Inconclusive(f"{show(name, 200)} is larger than {LARGEST:,} bytes")
+                raise Inconclusive(f"{show(name, 200)} is larger than {size_text(LARGEST)}")
             return read_regular(path, most=LARGEST)
         except (OSError, ValueError) as error:
             raise Inconclusive(f"{show(name, 200)} cannot be read below the record's folder") from error

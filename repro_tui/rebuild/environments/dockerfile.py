@@ -48,6 +48,7 @@ from repro_tui.support.paths import resolve_inside
 from repro_tui.support.plain import dumps
 from repro_tui.support.regular import MOST_DECLARED, NotRegularError, read_regular
 from repro_tui.support.run_group import engine_group
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -218,12 +219,12 @@ class _Build:
         reach = "without a network"
         if self.context.settings.build_network != "none":
             reach = "with a network (what they fetched is not known)"
-        memory = f"{limits.memory / (1 << 30):g} GiB"
+        memory = size_text(limits.memory)
         grouped = group is not None and bool(group.folders)
         watched = "" if grouped else " (watched only)"
         memory = memory if grouped or self.program is None else "no limit"
         bounds = f"memory: {memory}; processes: {limits.build_processes:,}{watched}; time: {limits.build_time:,} s; "
-        bounds += f"disk: {limits.build_disk / (1 << 30):g} GiB"
+        bounds += f"disk: {size_text(limits.build_disk)}"
         text = f"by {self._builder_name()}, its steps as root {reach}, {bounds}"
         tags = list(bases_text(self.bases))
         return f"{text}; FROM: {', '.join(tags)}" if tags else text

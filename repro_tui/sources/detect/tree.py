@@ -13,6 +13,7 @@ from repro_tui.clients.git.tree import FILE, PROGRAM, in_folder
 from repro_tui.formats.documents import parse_document
 from repro_tui.model.errors import Refused
 from repro_tui.model.workspace import TreeFile
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 
 LARGEST_TEXT = 1 << 20
@@ -98,7 +99,7 @@ class ProjectTree:
 
     def _parsed(self, path: str, suffix: str) -> dict[str, object]:
         if suffix in (".yaml", ".yml") and len(self.content(path)) > LARGEST_YAML:
-            self.unread[path] = f"is larger than {LARGEST_YAML >> 10} KiB"
+            self.unread[path] = f"is larger than {size_text(LARGEST_YAML)}"
             return {}
         try:
             return parse_document(self.text(path).encode("utf-8", "replace"), suffix, basename(path))

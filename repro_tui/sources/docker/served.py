@@ -12,6 +12,7 @@ from repro_tui.clients.docker_engine import never_started
 from repro_tui.formats.documents import LARGEST, parse_document
 from repro_tui.model.errors import Refused
 from repro_tui.support.context import Context
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _only_file(chunks: Iterable[bytes]) -> bytes:
         if len(whole) <= most:
             whole += chunk
     if len(whole) > most:
-        raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
+        raise ValueError(f"it is larger than {size_text(LARGEST)}")
     with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
         member = archive.next()
         content = archive.extractfile(member) if member is not None and member.isreg() else None

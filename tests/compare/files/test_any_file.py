@@ -99,7 +99,7 @@ def test_bombs_are_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     result = seen(tmp_path, "x.zip", *(zipped({"bomb": content}) for content in bomb))
     assert result.findings["bomb"].note == "too large to be unpacked; the checksums differ"
     result = seen(tmp_path, "x.gz", *map(gzip.compress, bomb))
-    assert "cannot be read as gzip: it has more than 1,048,576 bytes inside" in result.note
+    assert "cannot be read as gzip: it has more than 1 MiB inside" in result.note
     lying = [zipped({"bomb": content}).replace((len(content)).to_bytes(4, "little"), b"\5\0\0\0") for content in bomb]
     result = seen(tmp_path, "x.zip", *lying)
     assert result.findings["bomb"].change == "unknown"

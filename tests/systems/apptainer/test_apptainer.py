@@ -247,7 +247,7 @@ def test_a_cancelled_run_leaves_nothing(execute: Any, context: Context) -> None:
 def test_memory_is_limited(execute: Any) -> None:
     run = execute(MANY, limits=LIMITS)
     assert run.status == "out-of-memory", run.what
-    assert "0.15625 GiB" in run.what
+    assert "160 MiB" in run.what
     run = execute(CROWD, limits=LIMITS)
     assert any("refused more than 24 processes" in note for note in run.notes), run
 

@@ -47,7 +47,7 @@ def test_a_build_has_the_memory_and_the_processes_of_its_limits(
     with pytest.raises(Inconclusive, match="can't start new thread"):
         building(f'FROM {base_image()}\nRUN echo {uuid.uuid4()}; python3 -c "{THREADS}"\n', context=small)
     _, part = building(f"FROM {base_image()}\nRUN echo {uuid.uuid4()}\n", context=small)
-    assert re.search(r"memory: 0\.25 GiB; processes: 64; time: ", part.how), part.how
+    assert re.search(r"memory: 256 MiB; processes: 64; time: ", part.how), part.how
     groups = noted_of(context)
     assert len({folder.name for folder in groups}) == 3
     assert not [folder for folder in groups if folder.exists()]

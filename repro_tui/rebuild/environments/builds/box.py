@@ -19,6 +19,7 @@ from repro_tui.support.control_groups.group import ControlGroup
 from repro_tui.support.isolation import NoSandbox, choose, inside, sandbox_remedy, sandboxed
 from repro_tui.support.process import Completed, run
 from repro_tui.support.run_group import run_group
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 
 BUILD_S, LARGEST_FILE, OPEN_FILES = 1800.0, 1 << 30, 4096  # seconds; bytes; files
@@ -76,7 +77,7 @@ class BuildQuota:
     def _measure(self) -> None:
         if amount_in(self.folder).size > MOST_WRITTEN:
             raise Inconclusive(
-                f"the build of {show(self.described, 120)} wrote more than {MOST_WRITTEN / (1 << 30):g} GiB, all files "
+                f"the build of {show(self.described, 120)} wrote more than {size_text(MOST_WRITTEN)}, all files "
                 "together, and was stopped",
                 "keep large files out of its source and its package, or record packages that have wheels, or an image",
             )

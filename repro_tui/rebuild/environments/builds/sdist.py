@@ -31,6 +31,7 @@ from repro_tui.rebuild.environments.venv import SOURCE_WHEELS
 from repro_tui.support.context import Context, Step
 from repro_tui.support.paths import real_path
 from repro_tui.support.regular import open_regular
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 from repro_tui.support.urls import split_url
 
@@ -159,7 +160,7 @@ def _download(sdist: Sdist, target: IO[bytes], context: Context) -> None:
             context.cancel.check()
             size += len(block)
             if size > LARGEST:
-                reason = f"the source of {sdist.described} is larger than {LARGEST >> 30} GiB"
+                reason = f"the source of {sdist.described} is larger than {size_text(LARGEST)}"
                 raise Inconclusive(reason, "record a version of the package that has a wheel")
             target.write(block)
     except OSError as error:  # those of requests are some

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from repro_tui.support.sizes import size_text
+
 LARGEST_DATABASE = 256 << 20
 MOST_STEPS = 20_000  # of 10,000 instructions of SQLite each
 DPKG, DPKG_BELOW = "var/lib/dpkg/status", "var/lib/dpkg/status.d/"
@@ -110,7 +112,7 @@ def _rpm(view: _DatabaseFiles, path: str, paths: set[str]) -> dict[str, str]:
     """The packages of an RPM database in SQLite. Raises ValueError and errors of SQLite where it cannot be read."""
     content = view.read(path, LARGEST_DATABASE)
     if content is None:
-        raise ValueError(f"it has more than {LARGEST_DATABASE >> 20} MiB")
+        raise ValueError(f"it has more than {size_text(LARGEST_DATABASE)}")
     if f"{path}-wal" in paths and view.read(f"{path}-wal", LARGEST_DATABASE) != b"":
         raise ValueError("its last changes are in a write-ahead log")
     versions: dict[str, set[str]] = defaultdict(set)

@@ -14,6 +14,7 @@ from repro_tui.clients.docker_engine import BUILD_LABEL
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.context import Context, Step
 from repro_tui.support.control_groups.group import ControlGroup
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
@@ -99,10 +100,11 @@ class BuildJob:
         free = self._free()
         if free is not None and self.free is not None:
             if self.free - free > limits.build_disk:
-                reason = f"the build of {name} filled more than {limits.build_disk / (1 << 30):g} GiB and was stopped"
+                reason = f"the build of {name} filled more than {size_text(limits.build_disk)} and was stopped"
                 raise Inconclusive(reason, LONGER.format("limits.build_disk"))
             if free < LEAST_FREE < self.free:
-                reason = f"the build of {name} was stopped because it left less than 1 GiB free in {self._root}"
+                left = f"less than {size_text(LEAST_FREE)} free in {self._root}"
+                reason = f"the build of {name} was stopped because it left {left}"
                 raise Inconclusive(reason, "free some space there (docker system df), and run the audit again")
 
         if not self.group.folders:
@@ -112,7 +114,8 @@ class BuildJob:
         """Raises Inconclusive where a build without a control group takes more of the machine than it may."""
         now, name, most = machine(), show(self.dockerfile, 120), self.context.settings.limits.build_processes
         if now.memory < LEAST_MEMORY < self._before.memory:
-            reason = f"the build of {name} was stopped because this machine had less than 512 MiB of memory left"
+            memory = f"less than {size_text(LEAST_MEMORY)} of memory left"
+            reason = f"the build of {name} was stopped because this machine had {memory}"
             raise Inconclusive(reason, "free some memory, or record an image that is already built")
         if now.tasks - self._before.tasks > most:
             reason = f"the build of {name} was stopped because it started more than {most:,} processes"
@@ -122,7 +125,7 @@ class BuildJob:
         """The error of a build that failed, with its last lines."""
         tail = "; ".join(text for text in [*list(self.recent)[-SHOWN_LINES:], message.strip()] if text)
         if _KILLED in tail and self.group.filled_memory():
-            size = f"{self.context.settings.limits.memory / (1 << 30):g} GiB"
+            size = size_text(self.context.settings.limits.memory)
             reason = (
                 f"the build of {show(self.dockerfile, 120)} needed more than the memory limit of {size}{self.last()}"
             )
