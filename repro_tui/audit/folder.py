@@ -64,6 +64,15 @@ class AuditFolder:
         """The file with every differing cell."""
         return self.path / "differences.parquet"
 
+    @property
+    def engine_log(self) -> Path | None:
+        """The file of the engine's own output; None where there is no such file, or nothing in it to see."""
+        file = self.path / "engine.log"
+        try:
+            return file.absolute() if file.stat().st_size else None
+        except OSError:
+            return None
+
     def to_pandas(self) -> DataFrame:
         """Every differing cell, one row each, with the columns of differences.parquet (see docs/report.md)."""
         import pandas as pd

@@ -61,6 +61,7 @@ def how_it_died(folder: AuditFolder) -> tuple[str, str, int]:
     why = f": {reason}" if reason else ""
     message = f"the audit ended without a report at {show(where)}{show(why)}"
     status = end.detail.get("exit_status") if end else None
-    again = f"see {folder.path}/engine.log; run the audit again to continue from the cache"
+    log = folder.engine_log
+    again = f"{f'see {show(str(log), 500)}; ' if log else ''}run the audit again to continue from the cache"
     do = remedy(reason, again)
     return message, do, status if isinstance(status, int) and 0 <= status < 256 else 3

@@ -65,11 +65,9 @@ class WaitingEngine:
             for part in (os.fsencode(path).hex(), key.hex(), dumps_exactly(request)):
                 pipe.write(part.encode("ascii") + b"\n")
         folder = AuditFolder(path)
-        try:
-            _wait_until_up(folder, self.process)
-        except Inconclusive:
+        if not _comes_up(folder, self.process):
             self._keep_log(path / "engine.log")
-            raise
+            raise _not_started(folder)
         return folder
 
     def _keep_log(self, file: Path) -> None:
@@ -103,18 +101,22 @@ def start(request: Request) -> AuditFolder:
         return engine.begin(request)
 
 
-def _wait_until_up(folder: AuditFolder, engine: subprocess.Popen[bytes]) -> None:
+def _comes_up(folder: AuditFolder, engine: subprocess.Popen[bytes]) -> bool:
+    """Waits until the engine holds its folder, and returns whether it does."""
     deadline = time.monotonic() + START_S
     while not folder.engine_alive() and folder.state() != "finished":
         if engine.poll() is not None or time.monotonic() > deadline:
-            raise _not_started(folder.path)
+            return False
         time.sleep(0.005)
+    return True
 
 
-def _not_started(path: Path) -> Inconclusive:
-    """The error for an engine that did not come up. Its log may be empty where the disk is full."""
-    reason = ": ".join(filter(None, ("the audit's engine did not start", full_disk(path))))
-    return Inconclusive(reason, remedy(reason, f"see {path / 'engine.log'}, and run the audit again"))
+def _not_started(folder: AuditFolder) -> Inconclusive:
+    """The error for an engine that did not come up. Its log may be empty, as where the disk is full."""
+    reason = ": ".join(filter(None, ("the audit's engine did not start", full_disk(folder.path))))
+    log = folder.engine_log
+    again = f"see {show(str(log), 500)}, and run the audit again" if log else "run the audit again"
+    return Inconclusive(reason, remedy(reason, again))
 
 
 def stop(folder: AuditFolder, signal_number: int = signal.SIGINT) -> None:

@@ -60,6 +60,8 @@ def test_what_an_engine_writes_before_it_has_a_log_is_kept(tmp_path: Path, monke
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise ImportError('half of it is missing')\n")
     monkeypatch.setenv("PYTHONPATH", str(broken.parent))
-    with waiting_engine() as engine, pytest.raises(Inconclusive, match="engine did not start"):
+    with waiting_engine() as engine, pytest.raises(Inconclusive, match="engine did not start") as error:
         engine.begin(Request("id", Record("a", "a"), Record("b", "b")))
-    assert "half of it is missing" in (tmp_path / "audits" / "id" / "engine.log").read_text()
+    log = tmp_path / "audits" / "id" / "engine.log"
+    assert "half of it is missing" in log.read_text()
+    assert f"see {log}, and run the audit again" in error.value.do

@@ -8,7 +8,6 @@ when this Python had settled are tried.
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from repro_tui.formats.requirements import as_requirement
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.workspace import BuiltEnvironment
 from repro_tui.rebuild.environments.builds.box import Build, check_may_build, run_build
+from repro_tui.rebuild.environments.builds.log_causes import log_cause
 from repro_tui.rebuild.environments.pythons.dates import settled
 from repro_tui.rebuild.environments.pythons.interpreters import Interpreter
 from repro_tui.rebuild.environments.uv import Resolving, has_no_dates, log_output, resolve, without_dates
@@ -33,10 +33,6 @@ FORMAT = "1"
 DEFAULT_TOOLS = ("setuptools", "wheel")
 FIRST_TOOLS = "2019-06-01T00:00:00Z"  # setuptools has had its build backend since February 2019
 LAST_LINES = 4
-_COMPILERS = ("cc", "gcc", "g++", "c++", "clang", "clang++")
-_NO_PROGRAM = re.compile(r"(?:command|unable to execute) '?([^\s':]+)'?(?: failed)?: No such file or directory")
-_NO_HEADER = re.compile(r"fatal error: ([^\s:]+\.h[a-z+]*): No such file or directory")
-_NO_MODULE = re.compile(r"No module named ['\"]?([A-Za-z0-9_.]+)")
 # Lines of uv about the build, after those of the build.
 _OF_UV = (
     "[tool.uv",
@@ -188,23 +184,8 @@ def _failed(source: BuildSource, text: str, context: Context) -> Inconclusive:
     said = [line for line in lines if line and not line.startswith(_OF_UV)]
     errors = [line for line in said if "error:" in line.lower()]
     last = "; ".join((errors if len(errors) > 1 else said)[-LAST_LINES:])
-    reason, do = _cause(text)
-    reason = f"{source.described} cannot be built: {show(last or 'the build printed nothing', 600)}{reason}"
+    lacks, do = log_cause(text)
+    because = f" ({lacks})" if lacks else ""
+    reason = f"{source.described} cannot be built: {show(last or 'the build printed nothing', 600)}{because}"
     instead = "record an image" if source.kind == PROJECT_WHEELS else "record a version that has a wheel, or an image"
     return Inconclusive(reason, f"{do}, or {instead}" if do else instead)
-
-
-def _cause(text: str) -> tuple[str, str]:
-    """What a build lacks, in words, and what to do about it; both "" where that is not known."""
-    if program := _NO_PROGRAM.search(text):
-        name = show(program.group(1).rpartition("/")[2], 60)
-        if any(name == compiler or name.endswith(f"-{compiler}") for compiler in _COMPILERS):
-            return " (there is no C compiler on this machine)", "install one (apt-get install build-essential)"
-        return f" (there is no {name} on this machine)", f"install {name}"
-    if "No space left on device" in text:
-        return " (the sandbox has 2 GiB for the source and the build)", "keep large files out of the commit"
-    if header := _NO_HEADER.search(text):
-        return "", f"install the library that has {show(header.group(1), 60)} on this machine"
-    if module := _NO_MODULE.search(text):
-        return "", f"add what has {show(module.group(1), 60)} to its [build-system] requires"
-    return "", ""
