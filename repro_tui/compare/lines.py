@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from repro_tui.model.finding import Finding
-from repro_tui.support.text import first_difference, show
+from repro_tui.support.text import first_difference, line_counts, show
 
 LARGEST = 256 << 10
 MOST_LINES = 4_000  # of each side: difflib takes quadratic time
@@ -30,7 +30,7 @@ class LineHunks:
     @property
     def note(self) -> str:
         """The numbers of lines, and what is not listed."""
-        note = f"+{self.added:,} -{self.removed:,} lines"
+        note = f"{line_counts(self.added, self.removed)} lines"
         more = self.count - len(self.findings)
         return f"{note}; the first {len(self.findings):,} of {self.count:,} hunks are listed" if more else note
 

@@ -25,7 +25,8 @@ from repro_tui.model.finding import AreaName, Finding
 from repro_tui.support.context import Context
 from repro_tui.support.paths import line_diff
 from repro_tui.support.regular import check_regular, open_regular, read_regular
-from repro_tui.support.text import clean_line, plural, show
+from repro_tui.support.sizes import size_text
+from repro_tui.support.text import clean_line, line_counts, plural, show
 
 LARGEST_FILE = 256 << 20
 MOST_OF_FILE = 1 << 20  # characters of hunks that the report keeps of one file
@@ -68,7 +69,7 @@ class LineDiffs:
         """The line diff of two files. Raises OSError where one cannot be read."""
         sizes = [check_regular(side).st_size for side in (a, b)]
         if max(sizes) > LARGEST_FILE:
-            return f"larger than {LARGEST_FILE:,} bytes: not compared by line", ()
+            return f"larger than {size_text(LARGEST_FILE)}: not compared by line", ()
         if max(sizes) <= LARGEST:
             return self.of_bytes(path, read_regular(a), read_regular(b))
         with self.context.cache.temporary_folder() as scratch:
@@ -207,7 +208,7 @@ class _Kept:
 
     def note(self, written: str) -> str:
         """The numbers of lines, and what is left out and where it is."""
-        note = f"+{self.added:,} -{self.removed:,} lines"
+        note = f"{line_counts(self.added, self.removed)} lines"
         if not self.left_out:
             return note
         listed = f"{len(self.findings):,} of {plural(self.hunks, 'hunk')} {'is' if self.hunks == 1 else 'are'} listed"

@@ -162,7 +162,8 @@ def _minor_factors(attribution: Attribution, names: FactorNaming) -> Iterator[st
         yield f"{_explain([factor], names)} {part(attribution.shares[factor])} in combination with others."
     if little := [factor for factor in small if factor not in joint]:
         least = max(abs(attribution.shares[factor]) for factor in little) < LEAST_PART
-        much = "nothing that can be distinguished from noise" if noisy else f"less than {'0.01' if least else '1'} %"
+        much = f"less than {'0.01 %' if least else '1 %'}"
+        much = "nothing that can be distinguished from noise" if noisy else much
         each = " each" if len(little) > 1 and not noisy else ""
         yield f"{_explain(little, names)} {much}{each}."
     if idle:

@@ -57,6 +57,13 @@ class CauseWording:
             return False
         return all(_are_alike(self.hybrids[rest], self.hybrids[both]) for rest, both in pairs.items())
 
+    def is_untried(self, factor: str) -> bool:
+        """Whether a factor's share looks like nothing only because no hybrid had it alone: its effect is not known."""
+        if factor not in self.causes.shares or factor in self.causes.smallest:
+            return False
+        nothing = abs(self.causes.shares[factor]) < NEGLIGIBLE
+        return nothing and Coalition((factor,)) not in self.hybrids and not self._is_idle(factor)
+
     @property
     def acting(self) -> list[str]:
         """The factors that are not idle, the largest share first."""
@@ -133,10 +140,10 @@ class CauseWording:
         verb = "explain" if self._is_plural(name) else "explains"
         if name in self.causes.smallest:
             return f"{self.factor(name)} must also come from B, or rows that are alike in A and B would differ"
+        if self.is_untried(name):
+            return f"the effect of {self.factor(name)} is not known"
         if self.is_noisy:
             return f"{self.factor(name)} {verb} nothing that can be distinguished from noise"
-        if Coalition((name,)) not in self.hybrids:
-            return f"the effect of {self.factor(name)} is not known"
         return f"{self.factor(name)} {verb} less than 0.01 %"
 
     def _together(self, known: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from repro_tui.model.finding import Area, Finding
 from repro_tui.model.grade import LEVEL_WORDS, Grade
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report, SideReport
+from repro_tui.report.cause_rows import cause_rows
 from repro_tui.report.html_predictions import predictions
 from repro_tui.report.markup import cells, details, element, facts, glyph, left_out, table, text
 from repro_tui.report.words import (
@@ -21,7 +22,6 @@ from repro_tui.report.words import (
     areas_of,
     basis_words,
     bounded,
-    cause_rows,
     counts_words,
     differing_first,
     finding_note,

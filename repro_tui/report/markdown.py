@@ -11,6 +11,7 @@ from repro_tui.model.finding import Finding
 from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.model.report import Report, SideReport
+from repro_tui.report.cause_rows import cause_rows
 from repro_tui.report.stress import TITLE, StressRow, stress_glyph, stress_rows, stress_words
 from repro_tui.report.words import (
     GLYPHS,
@@ -19,7 +20,6 @@ from repro_tui.report.words import (
     area_remarks,
     areas_of,
     bounded,
-    cause_rows,
     differing_first,
     failures_of,
     finding_note,

@@ -82,7 +82,7 @@ def _moved(column: Column, area: PredictionsArea) -> str:
         return f"{column.flips:,} of {rows} {show(column.name, 80)} values {flip}{_share(column)}{_commonest(column)}"
     if text := _by_kind(column, rows):
         return text
-    change = f"moves by up to {column.max_abs:.4g}" if column.max_abs is not None else "differs"
+    change = f"moves by up to {column.max_abs:.4g}" if column.max_abs else "differs"  # 0.0: in what has no distance
     limit = column.measures.get("threshold")
     threshold = "the decision threshold" if limit is None else f"the decision threshold of {limit:g}"
     flips = f", and {column.flips:,} {_verb(column.flips, 'crosses', 'cross')} {threshold}" if column.flips else ""
@@ -95,7 +95,7 @@ def _by_kind(column: Column, rows: str) -> str:
     differ = _verb(column.different, "differs", "differ")
     if column.kind == "probability" and column.flip_matrix:
         change = f"the most likely class of {name} changes in {column.flips:,} of {rows} rows{_commonest(column)}"
-        if column.max_abs is None:
+        if not column.max_abs:
             return change
         move = _verb(column.different, "moves", "move")
         return f"{change}; {column.different:,} {move}, by up to {column.max_abs:.4g}"
@@ -108,7 +108,7 @@ def _by_kind(column: Column, rows: str) -> str:
     if column.kind == "json" and measures.get("paths"):
         path = show(measures["paths"][0][0], 80)
         return f"{column.different:,} of {rows} documents of {name} {differ}, most often at {path}"
-    if column.kind == "embedding" and "cosine_min" in measures and column.max_abs is not None:
+    if column.kind == "embedding" and "cosine_min" in measures and column.max_abs:
         cosine = f"the smallest cosine of A and B is {measures['cosine_min']:.4g}"
         return f"{name} moves by up to {column.max_abs:.4g} in {column.different:,} of {rows} rows; {cosine}"
     return ""
@@ -135,7 +135,7 @@ def _accuracy(column: Column) -> str:
     if "mcnemar_p" not in measures:
         return ""
     split = f"{plural(measures['only_a_right'], 'row')} right only in A and {measures['only_b_right']:,} only in B"
-    share = f"{measures['accuracy_a']:.2%} of A and {measures['accuracy_b']:.2%} of B are right"
+    share = f"{part(measures['accuracy_a'], 2)} of A and {part(measures['accuracy_b'], 2)} of B are right"
     test = f"McNemar's exact test, p = {measures['mcnemar_p']:.3g}"
     return f"Against the true values, {share} in {show(column.name, 80)}: {split} ({test})."
 

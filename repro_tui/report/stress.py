@@ -74,7 +74,7 @@ def stress_words(result: Stress | None) -> str:
 
 
 def _distance(result: Stress) -> str:
-    return f" by up to {number(result.max_abs)}" if result.max_abs is not None else ""
+    return f" by up to {number(result.max_abs)}" if result.max_abs else ""
 
 
 def movers(results: Sequence[Stress]) -> Iterator[tuple[str, list[str]]]:
@@ -105,5 +105,5 @@ def _effect(result: Stress) -> str:
     """How far one variation moved a side."""
     if result.note:
         return result.note
-    largest = f" by up to {result.max_abs:.3g}" if result.max_abs is not None else ""
+    largest = f" by up to {result.max_abs:.3g}" if result.max_abs else ""
     return f"{result.what}: {show(result.column, 80)}{largest} in {plural(result.different, 'row')}"

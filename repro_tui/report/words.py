@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
 
-from repro_tui.model.causes import Causes, Culprit, Hybrid
 from repro_tui.model.environment_kind import ENVIRONMENT_KINDS
 from repro_tui.model.finding import AREAS, Area, AreaName, Change, Finding, Severity
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
 from repro_tui.model.report import Report, SideReport, Sides
 from repro_tui.model.run import Isolation
-from repro_tui.support.text import part, plural, show, signed_part
+from repro_tui.support.sizes import size_text
+from repro_tui.support.text import part, plural, show
 
 T = TypeVar("T")
 Tone = Literal["good", "bad", "open"]
@@ -39,8 +39,6 @@ MEASURES = {
     "ks": "KS (ignores pairing)",
     "wasserstein_over_sd": "Wasserstein / sd of A",
     "flip_rate": "rows that flip",
-    "flip_rate_low": "at least (95 %)",
-    "flip_rate_high": "at most (95 %)",
     "kappa": "kappa of A and B",
     "threshold": "decision threshold",
     "mean_jensen_shannon": "mean Jensen-Shannon",
@@ -86,8 +84,9 @@ MEASURES = {
     "rows_with_ties": "rows with tied scores",
     "sample": "measured on",
 }
-PARTS = ("flip_rate", "flip_rate_low", "flip_rate_high", "accuracy_a", "accuracy_b", "exact_match", "neighbours_kept")
-SHARES = frozenset((*PARTS, "neighbours_kept_min"))
+INTERVAL = ("flip_rate_low", "flip_rate_high")  # of 95 %, for rows like those that were compared
+ACCURACIES = ("accuracy_a", "accuracy_b")  # with two digits, as small differences of them matter
+SHARES = frozenset(("flip_rate", *ACCURACIES, "exact_match", "neighbours_kept", "neighbours_kept_min"))
 
 
 def tone(verdict: str) -> Tone:
@@ -111,8 +110,12 @@ def measure_rows(column: Column) -> list[tuple[str, str]]:
     rows = [
         (MEASURES.get(name, name.replace("_", " ")), _measure(name, value))
         for name, value in column.measures.items()
-        if value is not None and name != "paths"
+        if value is not None and name not in ("paths", *INTERVAL)
     ]
+    low, high = (column.measures.get(name) for name in INTERVAL)
+    if isinstance(low, float) and isinstance(high, float):
+        after = next((index for index, row in enumerate(rows) if row[0] == MEASURES["flip_rate"]), -1) + 1
+        rows.insert(after, ("expected on other rows", f"{part(low)} to {part(high)}"))
     paths = column.measures.get("paths")
     for path, changed, only_a, only_b in paths if isinstance(paths, list | tuple) else ():
         counts = ((changed, "changed"), (only_a, "only in A"), (only_b, "only in B"))
@@ -129,7 +132,7 @@ def kind_words(column: Column) -> str:
 
 def _measure(name: str, value: object) -> str:
     if name in SHARES and isinstance(value, float):
-        return f"{100 * value:.4g} %"
+        return part(value, 2 if name in ACCURACIES else 1)
     return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else show(value, 200)
 
 
@@ -290,18 +293,6 @@ def loose_memory(isolation: Isolation) -> str:
     )
 
 
-def cause_rows(causes: Causes) -> list[tuple[str, str, str]]:
-    """The result of a search for the cause as rows of three texts: the row's role, the factors or path, the result."""
-    shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
-    rows = [("share", name, signed_part(share)) for name, share in shares]
-    rows += [("only together", " + ".join(group.factors), signed_part(group.dividend)) for group in causes.interactions]
-    rows += [("smallest set", " + ".join(causes.smallest), "reproduces B")] if causes.smallest else []
-    rows += [("reverting", " + ".join(names), "restores A") for names in causes.restores]
-    rows += [("culprit", path_text((guilty.factor, *guilty.path)), culprit_text(guilty)) for guilty in causes.culprits]
-    rows += [("not tried", ", ".join(failure.from_b), failure.why) for failure in causes.unresolved]
-    return rows + [("hybrid", f"{' + '.join(h.from_b)} from B", hybrid_text(h)) for h in causes.hybrids]
-
-
 def area_notes(area: PredictionsArea) -> Iterator[str]:
     """What a reader of the columns has to know: the noise, which runs the cells come from, and what was left out."""
     if area.noise.sentence:
@@ -312,18 +303,6 @@ def area_notes(area: PredictionsArea) -> Iterator[str]:
         yield f"left out: {', '.join(area.ignored)}"
     if area.unused:
         yield f"no output column matches {', '.join(area.unused)}"
-
-
-def hybrid_text(hybrid: Hybrid) -> str:
-    """A hybrid's result: its part of the change, the share of the moved rows that are as in B, and which side it is."""
-    rows = f", {part(hybrid.rows_as_b)} of the moved rows as in B" if hybrid.rows_as_b is not None else ""
-    return f"{signed_part(hybrid.score)} of the change{rows}: outputs match {hybrid.outputs}"
-
-
-def culprit_text(culprit: Culprit) -> str:
-    """Both values of a culprit, and whether it alone is enough for its factor's change."""
-    values = " → ".join("absent" if value is None else show(value, 80) for value in (culprit.a, culprit.b))
-    return f"{values} ({'enough alone' if culprit.sufficient else 'not enough alone'})"
 
 
 def side_facts(side: SideReport) -> list[tuple[str, str]]:
@@ -378,7 +357,7 @@ def _written(side: SideReport) -> str:
         return ""
     names = ", ".join(show(file.path, 100) for file in run.written[:3])
     more = f" and {run.written_files - 3:,} more" if run.written_files > 3 else ""
-    size = f"{run.written_bytes:,} bytes in {plural(run.written_files, 'file')}"
+    size = f"{size_text(run.written_bytes)} in {plural(run.written_files, 'file')}"
     return f"{names}{more}: {size}, thrown away after each run"
 
 

@@ -100,18 +100,35 @@ def join_names(names: Sequence[str], conjunction: str = "and", most: int | None 
     return f"{', '.join(names[:-1])} {conjunction} {names[-1]}" if len(names) > 1 else "".join(names)
 
 
-def part(share: float) -> str:
-    """A part of a whole (1.0) as a percentage, formatted the same everywhere: 66.4 %, 0.36 %, 100 %."""
+def part(share: float, digits: int = 1) -> str:
+    """A part of a whole (1.0) as a percentage, formatted the same everywhere: 66.4 %, 0.36 %, 100 %.
+
+    `digits` are those after the point; small shares, and those that are almost the whole, have at least two.
+    """
     size = abs(share)
     if size == 0:
         return "0 %"
     if abs(size - 1) < WHOLE_PART:
         return "100 %"
     if size < LEAST_PART:
-        return f"less than {LEAST_PART:.2%}".replace("%", " %")
+        return f"less than {_percent(LEAST_PART, 2)}"
     if 1 - LEAST_PART < size < 1:
-        return f"more than {1 - LEAST_PART:.2%}".replace("%", " %")
-    return (f"{size:.1%}" if 0.00995 <= size < 0.9995 or size > 1 else f"{size:.2%}").replace("%", " %")
+        return f"more than {_percent(1 - LEAST_PART, 2)}"
+    return _percent(size, digits if 0.00995 <= size < 0.9995 or size > 1 else max(2, digits))
+
+
+def _percent(share: float, digits: int) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def brief_part(share: float) -> str:
+    """Like `part`, for a narrow column: <0.01 %."""
+    return part(share).replace("less than ", "<").replace("more than ", ">")
+
+
+def line_counts(added: int, removed: int) -> str:
+    """How many lines of a text were added and removed: "+3 -1"."""
+    return f"+{added:,} -{removed:,}"
 
 
 def signed_part(share: float) -> str:

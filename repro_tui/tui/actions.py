@@ -58,7 +58,7 @@ GLOBAL = (
     Action("ctrl+z", "app.suspend_process", SUSPEND, "everywhere"),
 )
 AUDIT = (
-    Action("escape", "up", "Clear the filter, or go up one screen", "an audit", "up"),
+    Action("escape", "up", "Clear the filter, or go up one screen", "an audit", "up", kept=True),
     Action("1", "app.show('overview')", "Overview", "an audit", "areas", "1-7"),
     Action("2", "app.show('environment')", "Environment", "an audit"),
     Action("3", "app.show('parameters')", "Parameters", "an audit"),
@@ -151,6 +151,8 @@ def some(group: tuple[Action, ...], *names: str) -> tuple[Action, ...]:
     return tuple(action for action in group if action.name.partition("(")[0] in names)
 
 
+RETRY = tuple(replace(action, hint="run again") for action in some(AUDIT, "app.run_again"))  # of a failure
+
 NAMES = {
     "question_mark": "?",
     "slash": "/",
@@ -181,9 +183,17 @@ def key_names(keys: str) -> str:
     return " ".join(NAMES.get(key, key.replace("ctrl+", "Ctrl+")) for key in keys.split(","))
 
 
+def key_of(name: str, keymap: Mapping[str, str]) -> str:
+    """The key of an action by its name, such as `app.share`, with the user's own keys in `keymap`.
+
+    Every text that names a key has it from here.
+    """
+    return next(hint_of(replace(action, label=""), keymap) for action in ALL if action.name == name)
+
+
 def area_key(name: str, keymap: Mapping[str, str]) -> str:
-    """The key that opens an area's screen, with the user's own keys in `keymap`."""
-    return next(hint_of(replace(a, label=""), keymap) for a in AUDIT if a.name == f"app.show('{name}')")
+    """The key that opens an area's screen."""
+    return key_of(f"app.show('{name}')", keymap)
 
 
 def hint_of(action: Action, keymap: Mapping[str, str]) -> str:

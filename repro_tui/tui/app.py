@@ -27,7 +27,7 @@ from repro_tui.tui.clock import WallClock
 from repro_tui.tui.command_palette import Everything
 from repro_tui.tui.config import InterfaceConfig, interface_config
 from repro_tui.tui.editor import as_json, as_text
-from repro_tui.tui.failure import failures
+from repro_tui.tui.failure import ending
 from repro_tui.tui.navigation import (
     GoUp,
     OpenAudit,
@@ -46,6 +46,7 @@ from repro_tui.tui.themes import DEFAULTS, THEMES
 from repro_tui.tui.widgets.safe import notify
 
 POLL_S = 0.2
+LEFT_RUNNING = 3  # inconclusive: 0 would say to a script that nothing differs
 SSH_BEAT_S = 1.0  # over SSH, what changes with the time alone is drawn once a second
 
 
@@ -110,7 +111,7 @@ class Auditor(PaintedApp):
 
     def open_audit(self, folder: AuditFolder) -> None:
         """Follows an audit: shows its overview, or its progress while it is running."""
-        self.store = AuditStore(folder, self.clock)
+        self.store = AuditStore(folder, self.clock, self.own_keys)
         self.store.read()
         self.show_screen("progress" if self.store.running else "overview")
 
@@ -127,8 +128,7 @@ class Auditor(PaintedApp):
             self.show_screen("overview")  # which is that of the failure, if there is one
         elif store.state != "running":
             self._update_screens()
-            ending = "has failed: press 1 to see why" if failures(store) else "has finished: press 1 for its verdict"
-            notify(self, f"The audit {ending}.")
+            notify(self, ending(store))
         elif news:
             self._update_screens()
         else:
@@ -148,6 +148,7 @@ class Auditor(PaintedApp):
         for screen in self.screen_stack:
             if isinstance(screen, AuditScreen) and screen.is_mounted:
                 screen.changed()
+                screen.show_hints()
 
     def _stop_at(self, number: int) -> None:
         if self.store is not None and self.store.running:
@@ -301,7 +302,8 @@ class Auditor(PaintedApp):
 
     def _left(self, answer: str | None) -> None:
         if answer == "l" and self.store is not None:
-            self.exit(0, message=Text(show(f"The audit is still running: {self.store.attach} reattaches.")))
+            message = f"The audit is still running: {self.store.attach} reattaches."
+            self.exit(LEFT_RUNNING, message=Text(show(message)))
         elif answer == "s":
             self.stop_audit(then_quit=True)
 

@@ -1,8 +1,8 @@
 """Draws every line in ASCII, for a terminal that does not show UTF-8; each character stays in its cells.
 
-The table is that of support/ascii_output.py. "≠", "→" and "…" are wider in ASCII and take the blanks after them: "!=",
-"->" and "...". Where there are none, one character stands for each: cells of the text are never taken, as they may be
-all that tells two values apart.
+The table is that of support/ascii_output.py. "≠", "≈", "→" and "…" are wider in ASCII and take the blanks after them:
+"!=", "~=", "->" and "...". Where there are none, one character stands for each: cells of the text are never taken, as
+they may be all that tells two values apart.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from textual.filter import LineFilter
 from repro_tui.support.ascii_output import ascii_cell
 
 CUT = "…"
-PAIRS = {"≠": "!=", "→": "->"}  # with a blank after it
+PAIRS = {"≠": "!=", "≈": "~=", "→": "->"}  # with a blank after it
 
 
 class AsciiLines(LineFilter):

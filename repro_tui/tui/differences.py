@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.text import Text
 
 from repro_tui.report.words import ABSENT
-from repro_tui.support.text import shorten_middle, show
+from repro_tui.support.text import brief_part, shorten_middle, show
 from repro_tui.tui.lazy_table import LazyTable, quoted, sql_path, sql_text
 from repro_tui.tui.names import ShortNames
 from repro_tui.tui.widgets.safe import marked_pair
@@ -244,7 +244,7 @@ def relative(value: float | None) -> str:
     """A relative difference in percent, or from 10 on as a factor; a small one is never shown as 0."""
     if value is None:
         return ""
-    return f"{value:.3g}x" if value >= 10 else "<0.1%" if 0 < value < 0.0005 else f"{value:.1%}"
+    return f"{value:.3g}x" if value >= 10 else brief_part(value)
 
 
 def key_text(key: str) -> str:

@@ -11,6 +11,7 @@ from repro_tui.model.run import Run, RunStatus
 from repro_tui.report.words import SEVERITY_ORDER, failures_of, nothing_was_run
 from repro_tui.support.space import remedy
 from repro_tui.support.text import show
+from repro_tui.tui.actions import area_key, key_of
 from repro_tui.tui.clock import duration
 from repro_tui.tui.logs import ENGINE, failed_step, log_of
 from repro_tui.tui.store import AuditStore
@@ -35,7 +36,7 @@ class Failure:
     """One failure. `letters` are the sides that failed alike ("A", "B", "AB"; "": the audit), `step` is its name.
 
     `title` is the sentence about it, `reason` and `do` are those of the report. `side` is the side of the log, as the
-    journal calls it. `calm`: nothing failed, there was only nothing to run.
+    journal calls it. `calm`: nothing failed, there was only nothing to run; `stopped`: the audit was stopped.
     """
 
     letters: str
@@ -45,6 +46,7 @@ class Failure:
     do: str
     side: str = ""
     calm: bool = False
+    stopped: bool = False
 
 
 def failures(store: AuditStore) -> list[Failure]:
@@ -61,17 +63,29 @@ def failures(store: AuditStore) -> list[Failure]:
     return failed
 
 
+def ending(store: AuditStore) -> str:
+    """How an audit has just ended, for a reader of another of its screens, and which key shows the rest."""
+    failed, key = failures(store), area_key("overview", store.keys)
+    if not failed:
+        return f"The audit has finished: {key} shows its verdict."
+    if failed[0].calm:
+        return f"The audit has ended, and nothing was run: {key} shows why."
+    return f"The audit {'was stopped' if failed[0].stopped else 'has failed'}: {key} shows where."
+
+
 def _unfinished(store: AuditStore) -> Failure:
     """The end of an audit without a report: it was stopped, or its engine was lost."""
     side, step = failed_step(store) or store.last_step
     where = f" at {side.upper()} {step}".replace("  ", " ") if step else " at its start"
     reason = store.problem or store.last_words
     stopped = reason.startswith("stopped by signal")
-    again = "run the audit again (R): what was built is reused from the cache"
-    see = again if stopped else f"see {store.shown_folder}/engine.log, and {again}"
+    key = key_of("app.run_again", store.keys)
+    again = f"run the audit again ({key}): what was built is reused from the cache"
+    log = store.folder.engine_log
+    see = again if stopped or log is None else f"see {store.shown_folder}/{log.name}, and {again}"
     title = "The audit was stopped" if stopped else "The audit ended without a report"
     lost = "" if reason else "its engine has ended without giving a reason: it was killed, or the machine was restarted"
-    return Failure("", step or ENGINE, title + where, reason or lost, remedy(reason, see), side)
+    return Failure("", step or ENGINE, title + where, reason or lost, remedy(reason, see), side, stopped=stopped)
 
 
 def _of_side(store: AuditStore, report: Report, letters: str, side: SideReport) -> Failure:
@@ -80,7 +94,8 @@ def _of_side(store: AuditStore, report: Report, letters: str, side: SideReport) 
     subject = "A and B" if len(letters) > 1 else letters
     took = _took(store, letters, side, run)
     title = f"{subject} {ending} at {side.failed}{took}"
-    do = side.do or "see its log"
+    again = f"run the audit again ({key_of('app.run_again', store.keys)})"
+    do = side.do or ("see its log" if log_of(store, letters[0].lower(), side.failed) else again)
     return Failure(letters, side.failed, title, side.what, do, letters[0].lower())
 
 

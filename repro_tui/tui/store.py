@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
@@ -82,11 +83,13 @@ class AuditStore:
     `state` is "running", "finished" (there is a report) or "stopped" (there is none), `areas` the areas that are known
     so far, `ledger` the hybrids that a search for the cause has tried, `problem` why the report cannot be read, and
     `swapped` whether the screens show B left of A. `last_step` is the side and the name of the step that the journal's
-    last event of a step is about.
+    last event of a step is about. `keys` are the user's own keys, for the texts that name one.
     """
 
-    def __init__(self, folder: AuditFolder, clock: WallClock | None = None) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: AuditFolder, clock: WallClock | None = None, keys: Mapping[str, str] | None = None
+    ) -> None:
+        self.folder, self.keys = folder, dict(keys or {})
         self.clock = clock or WallClock()
         self._time = AuditClock(self.clock)
         self.steps: dict[tuple[str, str], StepState] = {}

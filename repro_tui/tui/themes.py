@@ -9,13 +9,15 @@ from dataclasses import replace
 
 from textual.theme import BUILTIN_THEMES, Theme
 
-# The style variables of a theme in addition to its colours: marked text, the headers of tables, the cursor.
-DEFAULTS = {"mark-style": "bold", "head-style": "bold", "cursor-style": "bold"}
+# The style variables of a theme in addition to its colours: marked text, the headers of tables, the cursor with the
+# focus, and the cursor without it.
+DEFAULTS = {"mark-style": "bold", "head-style": "bold", "cursor-style": "bold", "rest-style": "bold"}
 PLAIN = {
     "error-muted": "ansi_default",
     "success-muted": "ansi_default",
     "surface-lighten-1": "ansi_default",
     "mark-style": "bold underline",
+    "rest-style": "bold underline",
 }
 
 DARK = Theme(
@@ -45,6 +47,7 @@ LIGHT = Theme(
     warning="#875f00",
     error="#af0000",
     dark=False,
+    variables={"surface-lighten-1": "#dadada", "surface-lighten-2": "#bcbcbc"},  # lighter than white is white
 )
 CONTRAST = Theme(
     name="repro-contrast",
@@ -60,6 +63,8 @@ CONTRAST = Theme(
     error="#ff5f5f",
     dark=True,
     variables={
+        "surface-lighten-1": "#444444",
+        "surface-lighten-2": "#767676",
         "block-cursor-background": "#ffffff",
         "block-cursor-foreground": "#000000",
         "text-muted": "#ffffff",
@@ -82,6 +87,8 @@ CONTRAST_LIGHT = Theme(
     error="#870000",
     dark=False,
     variables={
+        "surface-lighten-1": "#bcbcbc",
+        "surface-lighten-2": "#767676",
         "block-cursor-background": "#000000",
         "block-cursor-foreground": "#ffffff",
         "text-muted": "#000000",

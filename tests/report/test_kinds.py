@@ -32,6 +32,7 @@ COLUMNS = {
     "10 of 400 documents of v differ, most often at a[].b": replace(
         BASE, kind="json", measures={"paths": [["a[].b", 9, 0, 1]]}
     ),
+    "v differs in 10 of 400 rows": replace(BASE, kind="value", max_abs=0.0),
     "v moves by up to 0.5 in 10 of 400 rows; the smallest cosine of A and B is 0.91": replace(
         BASE, kind="embedding", max_abs=0.5, measures={"cosine_min": 0.91}
     ),
@@ -85,8 +86,8 @@ def test_the_truth_says_which_side_is_right() -> None:
     label = replace(BASE, kind="label", flips=40, measures=TRUTH)
     (note,) = outcome_notes(area(label), "drift")
     assert note == (
-        "Against the true values, 90.00% of A and 85.00% of B are right in v: 30 rows right only in A and 10 only in B "
-        "(McNemar's exact test, p = 0.00222)."
+        "Against the true values, 90.00 % of A and 85.00 % of B are right in v: 30 rows right only in A and 10 only "
+        "in B (McNemar's exact test, p = 0.00222)."
     )
 
 
@@ -110,6 +111,12 @@ def test_measures_have_words_and_documents_their_paths() -> None:
     ]
     assert kind_words(column) == "json (inferred: named so)"
     assert kind_words(replace(column, inferred=False)) == "json (declared)"
+    rates = {"flip_rate": 0.145, "flip_rate_low": 0.114, "flip_rate_high": 0.183, "accuracy_a": 0.9125}
+    assert measure_rows(replace(column, measures=rates)) == [
+        ("rows that flip", "14.5 %"),
+        ("expected on other rows", "11.4 % to 18.3 %"),  # in words: an interval of 95 % is not known to everyone
+        ("right in A", "91.25 %"),
+    ]
     page = predictions(area(replace(column, measures={"paths": [["<b>", 1, 0, 0]]})))
     assert "path &lt;b&gt;" in page
     assert "<dt>kind</dt><dd>json (inferred: named so)</dd>" in page

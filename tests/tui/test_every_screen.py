@@ -2,7 +2,8 @@
 
 Each screen is walked through by all of its bindings in one application. A key that leads elsewhere is followed back
 before the next one; after each of them the interface is alive, and what the key promises everywhere has happened.
-By default every screen is walked in one state, and every state on several screens; nightly in all of them.
+What the key bar hints at does something that can be seen. By default every screen is walked in one state, and every
+state on several screens; nightly in all of them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from repro_tui.model.report import Areas
 from repro_tui.support.plain import write_json
 from repro_tui.tui.actions import ALL, Action
 from repro_tui.tui.app import Auditor
+from repro_tui.tui.widgets.bars import KeyBar
 from tests.conftest import NIGHTLY
 from tests.tui.driving import press, written
 from tests.tui.folders import CAUSES, differences, finished, report, running
@@ -70,8 +72,12 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "a column": ("5", "enter"),
     "a row": ("5", "tab", "enter"),
     "code": ("6",),
+    "the lines of a file": ("6", "down", "tab"),
+    "a finding of lines": ("6", "down", "enter"),
+    "a finding of parts": ("4", "enter"),
     "cause": ("7",),
     "progress": ("l",),
+    "a log": ("l", "enter"),
     "files": ("o",),
     "a file": ("o", "enter"),
     "a table": ("o", "down", "enter"),
@@ -119,6 +125,18 @@ def promised(app: Auditor, action: Action, before: Screen[object], notes: int) -
     return True
 
 
+def hints(app: Auditor) -> list[Action]:
+    """The actions that the key bar hints at where there is room for all of them; a range of keys is left out."""
+    bars = [] if app.screen.maximized else app.screen.query(KeyBar)  # a maximized pane has the whole screen
+    return [action for bar in bars for action in bar.actions() if "-" not in action.label]
+
+
+def state_of(app: Auditor) -> tuple[object, ...]:
+    """What a user sees of the interface: the screen and its text, what has the focus, and what was announced."""
+    announced = tuple(notification.identity for notification in app._notifications)
+    return app.screen, written(app), app.focused, announced, app.clipboard
+
+
 @pytest.mark.parametrize(("screen", "state"), WALKED, ids=lambda value: value.replace(" ", "-"))
 async def test_every_key_of_a_screen(screen: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -132,11 +150,13 @@ async def test_every_key_of_a_screen(screen: str, state: str, tmp_path: Path, mo
             assert len(keys) > 20
             for key, action in keys:
                 home = await go_back(app, pilot, screen, home)
-                before, notes = app.screen, len(app._notifications)
+                before, notes, hinted, seen = app.screen, len(app._notifications), action in hints(app), state_of(app)
+                assert before.maximized or "Esc up" in written(app), "the way back is always hinted at"
                 await press(pilot, key)
                 assert app.is_running
                 assert app._exception is None, key
                 assert promised(app, action, before, notes), f"{key}: {action.title}\n{written(app)}"
+                assert not hinted or state_of(app) != seen, f"{key} is hinted at, and does nothing\n{written(app)}"
             assert written(app).strip()
 
 

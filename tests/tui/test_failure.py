@@ -17,7 +17,7 @@ from repro_tui.model.finding import area_of
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.support.plain import dumps, to_plain, write_json
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.failure import failures, why_not_compared
+from repro_tui.tui.failure import ending, failures, why_not_compared
 from repro_tui.tui.screens.failure import FailureScreen
 from repro_tui.tui.screens.log import LogScreen
 from repro_tui.tui.screens.overview import OverviewScreen
@@ -41,9 +41,13 @@ FIRST_SCREEN = {
         "See run-1.log",
     ),
     "timeout": ("B ran out of time at run 1", "time limit of 1.5 s", "predict.timeout_s"),
-    "memory": ("B ran out of memory at run 1", "exceeded", "aise the limit with --memory"),
+    "memory": ("B ran out of memory at run 1", "300 MiB", "aise the limit with --memory"),
     "silent": ("B wrote no output at run 1", "wrote no output", "→ "),
-    "build": ("B failed at environment", "RuntimeError: nvcc was not found: set CUDA_HOME", "→ "),
+    "build": (
+        "B failed at environment",
+        "RuntimeError: nvcc was not found: set CUDA_HOME",
+        "→ Install the CUDA toolkit",
+    ),
     "commit": ("B failed at code", "9" * 12, "→ "),
     "both": ("A and B failed at run 1", "RuntimeError: the weights have no decoder", "See run-1.log"),
     "nothing": ("Nothing was run", "names validation inputs", "--inputs"),
@@ -79,9 +83,45 @@ async def test_the_first_screen_says_what_failed_and_what_to_do(kind: str, audit
                 assert part in text, f"{size}\n{written(app)}"
             assert ("are the same as built." in text) == (kind == "both")
             if kind != "both":
-                assert re.search(r"Different( as declared| as built)?: parameters ≠ 1", text), written(app)
+                assert re.search(r"[─━]different( as declared| as built)?[─━]", text), written(app)
+                assert "parameters ≠ 1" in text, written(app)
                 assert "threshold" in text, written(app)
             assert "no differing cells" not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("nothing", "The audit has ended, and nothing was run: 1 shows why."),
+        ("crash", "The audit has failed: 1 shows where."),
+    ],
+)
+def test_the_end_of_an_audit_is_announced_as_what_it_is(kind: str, sentence: str, audit: AuditFolder) -> None:
+    store = AuditStore(audit)
+    store.read()
+    assert ending(store) == sentence
+
+
+def test_the_keys_that_it_names_are_those_of_the_user(tmp_path: Path) -> None:
+    store = AuditStore(running(tmp_path / "audit"), keys={"audit.run-again": "A", "audit.show-overview": "0"})
+    store.read()
+    (failure,) = failures(store)
+    assert "run the audit again (A)" in failure.do
+    assert "0 shows where" in ending(store)
+    done = AuditStore(finished(tmp_path / "done"))
+    done.read()
+    assert ending(done) == "The audit has finished: 1 shows its verdict."
+
+
+def test_a_log_is_named_only_where_there_is_one_to_see(tmp_path: Path) -> None:
+    folder = running(tmp_path / "audit")
+    for content, is_named in (None, False), ("", False), ("Traceback\n", True):
+        if content is not None:
+            (folder.path / "engine.log").write_text(content)
+        store = AuditStore(folder)
+        store.read()
+        (failure,) = failures(store)
+        assert (f"see {folder.path}/engine.log" in failure.do) == is_named
 
 
 @pytest.mark.parametrize("kind", ["crash", "build", "both"])
@@ -162,7 +202,9 @@ async def test_an_engine_that_was_lost_says_where(kind: str, audit: AuditFolder)
             text = " ".join(line.lstrip("█ ").rstrip() for line in written(app).splitlines())
             assert "The audit ended without a report at" in text
             assert "run 1" in text
-            assert "run the audit again (R)" in text
+            assert "un the audit again (R)" in text
+            assert ("engine.log" in text) == (audit.engine_log is not None), "a file to see is there"
+            assert "R run again" in text
             await press(pilot, "5")
             assert "the predictions were not compared" in written(app)
             assert "no differing cells" not in written(app)
@@ -181,6 +223,7 @@ async def test_an_audit_that_was_stopped_says_so(tmp_path: Path) -> None:
     (failure,) = failures(store)
     assert failure.title.startswith("The audit was stopped at ")
     assert failure.do.startswith("run the audit again (R)")
+    assert ending(store) == "The audit was stopped: 1 shows where."
     app = Auditor(store.folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot)

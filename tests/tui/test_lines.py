@@ -133,8 +133,8 @@ def test_what_is_marked_is_what_differs() -> None:
 @pytest.mark.parametrize(
     ("a", "b", "text"),
     [
-        (0.5, 0.6, "+0.1 +20.0%"),
-        (2, 1, "-1 -50.0%"),
+        (0.5, 0.6, "+0.1 +20.0 %"),
+        (2, 1, "-1 -50.0 %"),
         (0, 3, "+3"),
         (True, False, ""),
         ("1", "2", ""),

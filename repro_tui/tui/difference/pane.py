@@ -47,8 +47,8 @@ class DifferencePane(Pane):
             self.parts, self.index = parts, index
             super().__init__()
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self.finding: Finding | None = None
         self.share = 0.0
         self.beside: bool | None = None  # the user's choice
@@ -96,12 +96,14 @@ class DifferencePane(Pane):
             return
         self._drawn = wanted
         self.query_one(".head", Static).update(head_of(finding, self.share) if finding else "")
+        grid.inert = True
         if finding is None:
             grid.show_rows(DiffRows([], "", False))
             return
         parts = parts_of(finding)
         if parts and not any(map(is_hunk, parts)):
             below = [FindingLine(child, folder=folder_of(finding)) for child in parts]
+            grid.inert = False
             grid.show_columns(columns_for(below, grid.size.width, top=1))
             grid.show_rows(FindingRows(below, grid.columns, top=1))
             return

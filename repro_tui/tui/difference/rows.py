@@ -32,13 +32,13 @@ MEASURED = 500  # findings whose widths decide the columns
 LONGEST_VALUE = 100_000  # characters of a value in which the first difference is looked for
 LEAST_NAME, LEAST_VALUE = 8, 9
 LEAST_PARENT = 5  # characters of what stands above a name
-COUNTS = re.compile(r"\+([\d,]+) -([\d,]+) lines")
+COUNTS = re.compile(r"(\+[\d,]+ -[\d,]+) lines")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HASHES = re.compile(r"(sha256:|tree:)?[0-9a-f]{16,64}( |$)|blob [0-9a-f]+")
 
 
 def delta(finding: Finding) -> str:
-    """How far a number moved, absolute and relative to A, such as "+0.1 +20.0%"; "" for other values."""
+    """How far a number moved, absolute and relative to A, such as "+0.1 +20.0 %"; "" for other values."""
     a, b = finding.a, finding.b
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (a, b))
     if not numbers or a == b:
@@ -199,10 +199,10 @@ def _note(finding: Finding) -> str:
 
 
 def _change(finding: Finding) -> str:
-    """How a file changed, in a few words, where its values are only hashes: "+3 −3", "new", "renamed"; else ""."""
+    """How a file changed, in a few words, where its values are only hashes: "+3 -3", "new", "renamed"; else ""."""
     note = show(finding.note.partition("\n")[0], 200)
     if counts := COUNTS.search(note):
-        return f"+{counts[1]} −{counts[2]}"
+        return counts[1]
     if finding.a is None and finding.b is None and finding.path and finding.path[-1].endswith("/"):
         return note
     if any(isinstance(value, str) and HASHES.match(value) for value in (finding.a, finding.b)):

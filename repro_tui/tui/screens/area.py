@@ -66,8 +66,8 @@ class AreaScreen(AuditScreen):
         yield Static("", id="counts", markup=False)
         yield filter_line("filter: any part of a name or value")
         with Container(id="panes"):
-            yield Grid(columns_for([], 80), empty="no differences", id="findings")
-            yield DifferencePane(id="detail")
+            yield Grid(columns_for([], 80), empty="no differences", id="findings", classes="pane")
+            yield DifferencePane(id="detail", classes="pane")
         yield KeyBar(some(GRID, "open"), LIST, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import VerticalScroll
 from textual.css.query import NoMatches
@@ -11,10 +11,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from repro_tui.tui.actions import AUDIT, GLOBAL, bindings
+from repro_tui.tui.actions import AUDIT, GLOBAL, Action, bindings, key_of
 from repro_tui.tui.navigation import GoUp, OpenFile
 from repro_tui.tui.store import AuditStore
-from repro_tui.tui.widgets.bars import TitleBar
+from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.pane import Pane
 from repro_tui.tui.widgets.safe import notify
@@ -32,10 +32,18 @@ class AuditScreen(Screen[None]):
     writing), `texts` (for the editor), `table` (for writing the table) and `artifact` (the file it comes from).
     """
 
+    # A pane that can have the focus has a line above it, with its title; with the focus it is heavy and in colour.
+    DEFAULT_CSS = """
+    AuditScreen .pane { border-top: solid $surface-lighten-2; border-title-color: $text-muted; }
+    AuditScreen .pane:focus, AuditScreen .pane:focus-within {
+        border-top: heavy $accent; border-title-color: $accent; border-title-style: bold;
+    }
+    """
     BINDINGS = bindings(GLOBAL, AUDIT)
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-normal"), (WIDE, "-wide")]
     AUTO_FOCUS = ""
     title_text = ""
+    idle: ClassVar[frozenset[str]] = frozenset()  # the names of actions that do nothing here
 
     def __init__(self, store: AuditStore) -> None:
         super().__init__()
@@ -74,6 +82,31 @@ class AuditScreen(Screen[None]):
         """Shows what changes with the time alone: the audit's age. It is called a few times a second."""
         for bar in self.query(TitleBar):
             bar.show_age(self.store.age)
+
+    # -- which keys do something here ---------------------------------------------------------------------------
+
+    def works(self, action: Action) -> bool:
+        """Whether an action does something here and now; the key bar has no hint of any other."""
+        if action.name == "open":
+            return bool(getattr(self.focused, "opens", False))
+        if action.name == "app.focus_next":
+            return len(self.focus_chain) > 1
+        if action.name == "app.share":
+            return self.store.report is not None
+        return action.name not in self.idle
+
+    def show_hints(self) -> None:
+        """Shows which keys do something now: that depends on the focused pane, and on what is under its cursor."""
+        for bar in self.query(KeyBar):
+            bar.show_hints()
+
+    def on_descendant_focus(self) -> None:
+        """Shows what the keys do in this pane."""
+        self.show_hints()
+
+    def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
+        """Shows what the keys do on this row."""
+        self.show_hints()
 
     # -- what is under the cursor: for copying, writing, the editor ----------------------------------------------
 
@@ -133,7 +166,8 @@ class AuditScreen(Screen[None]):
 
     def action_stack(self) -> None:
         """Shows A beside B or above it, on a screen that has a difference."""
-        notify(self, "Press Enter to open a row; then s switches between A beside B and A above B.")
+        opens, stacks = (key_of(name, self.store.keys) for name in ("open", "stack"))
+        notify(self, f"{opens} opens a row; there, {stacks} switches between A beside B and A above B.")
 
     def action_zoom(self) -> None:
         """Maximizes the focused pane, or restores it."""

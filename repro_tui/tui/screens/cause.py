@@ -14,11 +14,12 @@ from textual.widgets import Static
 from repro_tui.model.causes import Causes, Culprit
 from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.report import Areas, Report
+from repro_tui.report.cause_rows import effects
 from repro_tui.report.cause_sentences import CauseWording, culprit_name
 from repro_tui.report.differences import differences_of, value_pair
 from repro_tui.report.words import sentence
-from repro_tui.support.text import join_names, part, plural, shorten_middle, show, signed_part, without_hashes
-from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, some
+from repro_tui.support.text import brief_part, join_names, plural, shorten_middle, show, signed_part, without_hashes
+from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, key_of, some
 from repro_tui.tui.dialogs import MessageDialog
 from repro_tui.tui.difference.listed import COLUMNS, DifferenceRows
 from repro_tui.tui.failure import why_not_compared
@@ -66,13 +67,13 @@ class Ledger:
         entry = self.entries[row]
         score = entry.get("score")
         from_b = self._from_b(entry, max(5, widths[1]))
-        change = "" if score is None else _brief(signed_part(score))
+        change = "" if score is None else f"{'-' if signed_part(score).startswith('-') else ''}{brief_part(score)}"
         rows = entry.get("rows_as_b")
         return (
             text_of(entry["stage"], widths[0], "quiet"),
             Text(from_b, style="loud"),
             Text(change),
-            Text("" if rows is None else _brief(part(rows))),
+            Text("" if rows is None else brief_part(rows)),
             text_of(str(entry["told"]).rpartition(", ")[2], max(5, widths[4])),
         )
 
@@ -90,11 +91,6 @@ class Ledger:
         return shorten_middle(text, width)
 
 
-def _brief(share: str) -> str:
-    """A share for a narrow column."""
-    return share.replace("less than ", "<").replace("more than ", ">")
-
-
 class CauseScreen(AuditScreen):
     """What made the predictions move."""
 
@@ -105,9 +101,9 @@ class CauseScreen(AuditScreen):
         """Sentences and bars above, the table below."""
         yield TitleBar()
         with Container(id="body"):
-            with ReadingPane(id="words"):
+            with ReadingPane(id="words", classes="pane"):
                 yield Static("", id="causes", markup=False)
-            yield Grid(COLUMNS, id="candidates", empty="")
+            yield Grid(COLUMNS, id="candidates", empty="", classes="pane")
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
@@ -136,12 +132,14 @@ class CauseScreen(AuditScreen):
             causes_content(causes, report.areas, width) if report and causes else self._without_causes(len(differences))
         )
         self.query_one("#causes", Static).update(content)
+        self.query_one("#words").border_title = "the answer" if report and causes else "the search"
 
     def _show_rows(self, differences: Sequence[tuple[AreaName, Finding]]) -> None:
         """Shows the hybrids that were tried, or the differences where no cause was searched for."""
         grid, hybrids = self.query_one(Grid), self.store.ledger
         causes = self.store.report.causes if self.store.report else None
         grid.show_columns(_hybrid_columns(hybrids, grid.size.width) if hybrids else COLUMNS)
+        grid.border_title = plural(len(hybrids), "hybrid") if hybrids else plural(len(differences), "difference")
         grid.empty = self._no_difference()
         ledger = Ledger(tuple(hybrids), causes.factors if causes else ())
         grid.show_rows(ledger if hybrids else DifferenceRows(differences), keep=True)
@@ -174,15 +172,24 @@ class CauseScreen(AuditScreen):
             safe("The cause of this drift has not been searched for.", "bold"),
             safe(f"It is one of the {candidates:,} differences below, or several of them together."),
         ]
-        parts.append(joined([safe("E", "bold $accent"), " searches for it; or  ", safe(command, "bold $accent")]))
+        parts.append(
+            joined(
+                [
+                    safe(key_of("app.explain", self.store.keys), "bold $accent"),
+                    " searches for it; or  ",
+                    safe(command, "bold $accent"),
+                ]
+            )
+        )
         return lines(parts)
 
     def _no_candidates(self, report: Report) -> str:
         """What to make of a drift where no difference is known that could be its cause."""
         against = "what was recorded of it" if report.grade is not None else "A"
+        overview = area_key("overview", self.store.keys)
         return (
             f"B drifts from {against}, but no difference was found that could be the cause: it is nothing that was "
-            "compared. The overview (1) has the warnings, and what is missing in the records."
+            f"compared. The overview ({overview}) has the warnings, and what is missing in the records."
         )
 
     def _search_progress(self) -> Content:
@@ -241,13 +248,12 @@ def causes_content(causes: Causes, areas: Areas, width: int) -> Content:
     content: list[Content | str] = [
         safe(line, "bold") for text in _answer(causes, areas) for line in wrapped(text, width)
     ]
-    shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
-    if shares:
+    if shares := effects(causes):
         content += ["", Content.styled("share of the change", "bold $accent")]
         content.append(bars([(name, share, "") for name, share in shares], width))
     together = [(" + ".join(item.factors), item.dividend, "") for item in causes.interactions]
     if together:
-        overlap = any(dividend < 0 for _, dividend, _ in together)
+        overlap = any(item.dividend < 0 for item in causes.interactions)
         title = "together (below 0: they overlap)" if overlap else "only together"
         content += ["", Content.styled(title, "bold $accent"), bars(together, width, "$text-secondary")]
     if causes.culprits:

@@ -12,6 +12,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from repro_tui.support.text import plural
+from repro_tui.tui.actions import Action, key_of
 from repro_tui.tui.dialogs import ChoiceDialog
 from repro_tui.tui.differences import DESCENDING, SORTS, WORST, Cell, CellRows, DifferingCells
 from repro_tui.tui.lazy_table import NotAnExpression
@@ -34,6 +35,7 @@ CELL_COLUMNS = [
     ColumnSpec("flip", 4),
 ]
 READING = "reading …"
+OF_CELLS = frozenset({"filter", "only_differences", "sort"})
 DIM_AFTER_S = 0.15  # of a filter: rows that are replaced sooner need not be drawn twice
 HOLD_AFTER_S = 1.0  # after the first rows were shown
 
@@ -155,15 +157,15 @@ class CellsScreen(AuditScreen):
 
     def _why_empty(self) -> str:
         """Why there is no row, by what the user can do about it."""
+        names = ("up", "all_columns", "only_differences")
+        up, all_columns, everything = (key_of(name, self.store.keys) for name in names)
         if self._text:
-            return "no cell matches the filter: Esc clears it"
+            return f"no cell matches the filter: {up} clears it"
         if self.left_out():
-            return "no differing cell in the columns that are shown: a shows all columns"
-        return (
-            "no cell is over its tolerance: d shows all that are not equal"
-            if self.only_different
-            else "no differing cells"
-        )
+            return f"no differing cell in the columns that are shown: {all_columns} shows all columns"
+        if self.only_different:
+            return f"no cell is over its tolerance: {everything} shows all that are not equal"
+        return "no differing cells"
 
     def _show_cells_title(self, text: str, style: str) -> None:
         self.query_one("#cells-title", Static).update(safe(text, style))
@@ -179,6 +181,12 @@ class CellsScreen(AuditScreen):
         return WrittenTable("differences", cells.table.batches, len(cells)) if cells else None
 
     # -- keys ---------------------------------------------------------------------------------------------------
+
+    def works(self, action: Action) -> bool:
+        """Whether an action does something: some need cells, or a cell."""
+        if action.name == "difference(1)":
+            return any(grid.count > 1 for grid in self.query(Grid) if grid.id == "cells")
+        return super().works(action) and (action.name not in OF_CELLS or self.has_cells())
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filters while typing."""

@@ -59,8 +59,8 @@ class Charts(VerticalScroll, can_focus=True):
 
     DEFAULT_CSS = "Charts Static { width: 1fr; height: auto; padding: 0 1; }"
 
-    def __init__(self, *, id: str | None = None, all_kinds: bool = False) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, all_kinds: bool = False, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self.column: Column | None = None
         self.area: PredictionsArea | None = None
         self.differences: DifferingCells | None = None

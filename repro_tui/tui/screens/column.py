@@ -32,15 +32,16 @@ class ColumnScreen(AuditScreen):
         """Measures and charts, which scroll separately."""
         yield TitleBar()
         with Horizontal(id="panes"):
-            with ReadingPane(id="words"):
+            with ReadingPane(id="words", classes="pane"):
                 yield Measures(self.column)
-            yield Charts(id="charts", all_kinds=True)
+            yield Charts(id="charts", all_kinds=True, classes="pane")
         yield KeyBar(some(GLOBAL, "app.focus_next"), AUDIT, tuple(a for a in GLOBAL if a.name != "app.focus_next"))
 
     def on_mount(self) -> None:
         """Draws the charts, and focuses them."""
         super().on_mount()
         charts = self.query_one(Charts)
+        self.query_one("#words").border_title, charts.border_title = "measures", "charts"
         charts.show_column(self.area, self.column, self.differences)
         charts.focus()
 

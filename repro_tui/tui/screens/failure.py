@@ -15,7 +15,7 @@ from repro_tui.model.report import Report
 from repro_tui.report.words import STATUS_GLYPHS
 from repro_tui.support.text import join_names, plural
 from repro_tui.support.tracebacks import LoggedError
-from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, SIDE, bindings, some
+from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, RETRY, SIDE, bindings, key_of, some
 from repro_tui.tui.difference.listed import COLUMNS, DifferenceRows
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.failure import DECLARED, Failure, declared_differences, failures, log_lines, reason_text
@@ -28,7 +28,7 @@ from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.log_pane import LogPane
 from repro_tui.tui.widgets.prose import Item, Prose
-from repro_tui.tui.widgets.safe import joined, notify, safe
+from repro_tui.tui.widgets.safe import notify, safe
 
 INDENT = Content("  ")
 SHORT_LOG = 6  # rows
@@ -61,13 +61,12 @@ class FailureScreen(AuditScreen):
         with VerticalScroll(id="failure", can_focus=True):
             yield Prose(id="reason")
         with Container(id="panes"):
-            with Vertical(id="log-pane"):
-                yield Static("", id="log-title", markup=False)
+            with Vertical(id="log-pane", classes="pane"):
                 yield LogPane(id="log", empty="it has no log")
-            with Vertical(id="declared-pane"):
-                yield Static("", id="declared-title", markup=False)
+            with Vertical(id="declared-pane", classes="pane"):
+                yield Static("", id="areas", markup=False)
                 yield Grid(COLUMNS, id="declared", empty="nothing was compared")
-        yield KeyBar(some(GRID, "open"), *((SIDE,) if self._alike() else ()), AUDIT, GLOBAL)
+        yield KeyBar(some(GRID, "open"), RETRY, *((SIDE,) if self._alike() else ()), AUDIT, GLOBAL)
 
     def _alike(self) -> bool:
         return any(len(failure.letters) > 1 for failure in failures(self.store)) or len(failures(self.store)) > 1
@@ -96,7 +95,7 @@ class FailureScreen(AuditScreen):
         self._lay_out()
 
     def _was_stopped(self) -> bool:
-        return bool(self.failure and self.failure.title.startswith("The audit was stopped"))
+        return bool(self.failure and self.failure.stopped)
 
     def _read_log(self, side: str) -> bool:
         """Shows a log at its error, or at its end; returns whether there is one."""
@@ -120,8 +119,8 @@ class FailureScreen(AuditScreen):
         name = f"log of {f'{side.upper()} ' if side else ''}{step}"
         at = f"the error is line {self.lines.number(self.error.line):,} of " if self.error else ""
         count = f"{at}{self.lines.total:,}" if at else plural(self.lines.total, "line")
-        title = joined([safe(name, "bold"), safe(f"   {count}   Enter opens it", "dim")])
-        self.query_one("#log-title", Static).update(title)
+        title = safe(f"{name}   {count}   {key_of('open', self.store.keys)} opens it")
+        self.query_one("#log-pane").border_title = title
 
     # -- the sentences ------------------------------------------------------------------------------------------
 
@@ -170,9 +169,8 @@ class FailureScreen(AuditScreen):
         differences = declared_differences(self.store)
         grid = self.query_one("#declared", Grid)
         grid.show_rows(DifferenceRows(differences), keep=True)
-        self.query_one("#declared-title", Static).update(
-            joined([safe(f"Different{self._basis()}: ", "bold"), safe("  ".join(self._area_counts()), "dim")])
-        )
+        self.query_one("#declared-pane").border_title = f"different{self._basis()}"
+        self.query_one("#areas", Static).update(safe("  ".join(self._area_counts()), "dim"))
 
     def _known_areas(self) -> list[AreaName]:
         """The areas of which it is known whether they differ."""
@@ -207,9 +205,9 @@ class FailureScreen(AuditScreen):
     def _lay_out(self) -> None:
         """A narrow terminal has the log above what differs, each with the rows that it needs; a wide one beside it."""
         log, declared = self.query_one("#log-pane"), self.query_one("#declared-pane")
-        rows = len(declared_differences(self.store)) + 2
+        rows = len(declared_differences(self.store)) + 3  # the frame, the areas, the titles
         log.display = self.lines is not None
-        declared.display = rows > 2 or not self._known_areas()
+        declared.display = rows > 3 or not self._known_areas()
         if self.size.width >= NARROW or not (log.display and declared.display):
             log.styles.height = declared.styles.height = "1fr"
         elif (short := self._log_rows()) is not None:

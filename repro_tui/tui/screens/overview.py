@@ -16,7 +16,7 @@ from repro_tui.model.finding import AREAS, Area, Change
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report, SideReport
-from repro_tui.report.differences import differences_of
+from repro_tui.report.cause_rows import effects
 from repro_tui.report.outcome import VERDICT_WORDS
 from repro_tui.report.summary import next_of
 from repro_tui.report.words import (
@@ -29,11 +29,12 @@ from repro_tui.report.words import (
     metric_glyph,
     predictions_words,
 )
-from repro_tui.support.text import plural, show, signed_part
-from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, some
+from repro_tui.support.text import join_names, plural, show, signed_part
+from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, key_of, some
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.navigation import Interface, ScreenName, ShowScreen
 from repro_tui.tui.next_line import next_line
+from repro_tui.tui.overview_parts import differing, outputs, shares
 from repro_tui.tui.screens.base import WIDE, AuditScreen
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
@@ -45,7 +46,8 @@ from repro_tui.tui.widgets.verdict_colours import tone_look, verdict_look
 ORDER: tuple[ScreenName, ...] = ("predictions", "parameters", "environment", "data", "code")
 WARNING, INDENT, NO_HEAD = Content.styled("! ", "$text-warning"), Content("  "), Content("")
 NEXT_HEAD = Content.styled("Next: ", "bold $accent")
-MOST_WORST, MOST_DIFFERING = 12, 16
+TITLES = {"areas": "areas", "sides": "both sides", "words": "summary"}
+MOST_WORST = 12
 COUNTED: tuple[Change, ...] = ("changed", "added", "removed", "unknown", "same")
 MATCHES = {"matching": True, "different": False, "unknown": None}
 STYLES = {"same": "good", "different": "bad loud", "unknown": "warn", "not-recorded": "quiet"}
@@ -111,8 +113,10 @@ def _cause(store: AuditStore, width: int) -> Sequence[Text]:
 
 def _first_sentence(causes: Causes) -> str:
     """The shares in one line; else the first sentence of the answer."""
-    shares = sorted(causes.shares.items(), key=lambda item: -abs(item[1]))
+    shares = effects(causes)
     named = ", ".join(f"{name} {signed_part(share)}" for name, share in shares if share)
+    if unknown := [name for name, share in shares if share is None]:
+        named = ", ".join(filter(None, (named, f"not known: {join_names(unknown)}")))
     return named or (causes.sentences[0] if causes.sentences else "")
 
 
@@ -143,16 +147,18 @@ class OverviewScreen(AuditScreen):
         yield Prose(id="verdict")
         with Container(id="body"):
             with Vertical(id="left"):
-                yield Grid(COLUMNS, id="areas")
-                with VerticalScroll(id="sides", can_focus=True):
+                yield Grid(COLUMNS, id="areas", classes="pane")
+                with VerticalScroll(id="sides", can_focus=True, classes="pane"):
                     yield Prose(id="facts")
-            with VerticalScroll(id="words", can_focus=True):
+            with VerticalScroll(id="words", can_focus=True, classes="pane"):
                 yield Prose(id="summary")
         yield Prose(id="next")
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Focuses the areas."""
+        for pane, title in TITLES.items():
+            self.query_one(f"#{pane}").border_title = title
         super().on_mount()
         self.query_one(Grid).focus()
 
@@ -170,9 +176,12 @@ class OverviewScreen(AuditScreen):
         verdict.show_parts(_verdict(report))
         self._beside = self.size.width >= WIDE  # then the facts stand below the areas
         facts = _facts(report)
-        if self._beside:
-            self.query_one("#facts", Prose).show_parts(facts)
-        summary.show_parts([*_summary(report), "", *(_differing(report) if self._beside else facts)])
+        if not self._beside:
+            summary.show_parts([*_summary(report), "", *facts])
+            return
+        room = self.size.width // 2 - 4  # the facts stand below the areas, and there is room for more
+        self.query_one("#facts", Prose).show_parts([*facts, *outputs(report.areas.predictions, room)])
+        summary.show_parts([*_summary(report), "", *differing(report), *shares(report, room)])
 
     def _show_areas(self) -> None:
         """Shows the areas; the statuses take only the room that they need, and the results have the rest."""
@@ -219,12 +228,12 @@ def _mood(store: AuditStore) -> str:
 
 def _unfinished(store: AuditStore) -> Item:
     if store.running:
-        text = "The audit is running. Finished areas can already be opened; l shows the steps."
+        log = area_key("progress", store.keys)
+        text = f"The audit is running. Finished areas can already be opened; {log} shows the steps."
         return Item(NO_HEAD, text, "bold")
     reason = f": {store.last_words}" if store.last_words else ""
-    return Item(
-        NO_HEAD, f"The audit ended without a report{reason}. R runs it again, and reuses what is cached.", "bold"
-    )
+    again = f"{key_of('app.run_again', store.keys)} runs it again, and reuses what is cached."
+    return Item(NO_HEAD, f"The audit ended without a report{reason}. {again}", "bold")
 
 
 def _verdict(report: Report) -> list[Item]:
@@ -300,18 +309,6 @@ def _summary(report: Report) -> list[Content | str | Item]:
     return parts
 
 
-def _differing(report: Report) -> list[Content | str | Item]:
-    """What differs in the areas, the important things first, for a screen that has the room."""
-    differences = differences_of(report.areas)
-    parts: list[Content | str | Item] = [Content.styled("What differs", "bold")] if differences else []
-    for item in differences[:MOST_DIFFERING]:
-        phrase = item.phrase.removeprefix("parameters.")
-        parts.append(Item(Content.styled(f"{item.area:<12}", "dim"), phrase))
-    if more := differences[MOST_DIFFERING:]:
-        parts.append(safe(f"and {plural(len(more), 'more difference')} in the areas", "dim"))
-    return parts
-
-
 def _facts(report: Report) -> list[Content | str | Item]:
     """Both sides, and the rows that moved most."""
     parts: list[Content | str | Item] = []
@@ -323,7 +320,7 @@ def _facts(report: Report) -> list[Content | str | Item]:
     for row in rows:
         key = ", ".join(f"{name} {value}" for name, value in row.key.items())
         parts.append(Item(INDENT, show(f"{key}: {row.column} {row.a} → {row.b}", 300)))
-    return parts
+    return [*parts, ""] if rows else parts
 
 
 def _repeats_metric(text: str, report: Report) -> bool:

@@ -16,7 +16,7 @@ from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.report.stress import movers
 from repro_tui.report.words import area_notes
 from repro_tui.support.text import plural
-from repro_tui.tui.actions import AUDIT, CELLS, COLUMNS, GLOBAL, GRID, LIST, bindings, some
+from repro_tui.tui.actions import AUDIT, CELLS, COLUMNS, GLOBAL, GRID, LIST, Action, bindings, some
 from repro_tui.tui.column_view import ColumnView
 from repro_tui.tui.dialogs import PromptDialog
 from repro_tui.tui.differences import DifferingCells
@@ -34,6 +34,7 @@ from repro_tui.tui.widgets.safe import joined, lines, notify, safe
 from repro_tui.tui.widgets.verdict_colours import verdict_look
 
 LEAST_COLUMNS_SHOWN, COLUMNS_PART = 8, 3  # rows of the columns, of many; in a high terminal a third of it
+TITLES = {"columns": "outputs", "table": "cells", "measures": "measures", "charts": "charts"}  # of the panes
 NOT_COMPARED = "the predictions were not compared"
 
 
@@ -59,18 +60,20 @@ class PredictionsScreen(CellsScreen):
         yield Static("", id="line", markup=False)
         with Horizontal(id="panes"):
             with Vertical(id="left"):
-                yield Grid(OUTPUT_COLUMNS, id="columns", empty="")
-                with Vertical(id="table"):
+                yield Grid(OUTPUT_COLUMNS, id="columns", empty="", classes="pane")
+                with Vertical(id="table", classes="pane"):
                     yield from self.compose_cells()
             with Vertical(id="right"):
-                with ReadingPane(id="measures"):
+                with ReadingPane(id="measures", classes="pane"):
                     yield Measures(id="column")
-                yield Charts(id="charts")
+                yield Charts(id="charts", classes="pane")
         yield KeyBar(some(GRID, "open"), LIST, CELLS, COLUMNS, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Focuses the columns."""
         self.query_one("#filter").display = False
+        for pane, title in TITLES.items():
+            self.query_one(f"#{pane}").border_title = title
         super().on_mount()
         self.query_one("#columns").focus()
 
@@ -86,7 +89,7 @@ class PredictionsScreen(CellsScreen):
         self.query_one("#right").display = not narrow or alone
         self.query_one("#table").display = not alone
         self.query_one("#left").styles.height = "auto" if alone else "1fr"
-        columns = max(len(self.view.shown), 1) + 1  # the titles, and a row or why there is none
+        columns = max(len(self.view.shown), 1) + 2  # the frame and the titles, and a row or why there is none
         most = max(LEAST_COLUMNS_SHOWN, self.size.height // COLUMNS_PART)
         self.query_one("#columns").styles.height = min(columns, most)
 
@@ -213,6 +216,10 @@ class PredictionsScreen(CellsScreen):
             self.app.push_screen(RowScreen(self.store, cell, self.differences.of_row(cell)))
 
     # -- keys ---------------------------------------------------------------------------------------------------
+
+    def works(self, action: Action) -> bool:
+        """Whether an action does something: some need output columns."""
+        return super().works(action) and (action not in COLUMNS or bool(self.view.names))
 
     def _name_here(self) -> str:
         """The output column under the focused cursor; "" if there is none."""

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.support.text import plural
-from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, PROGRESS, SIDE, Action, bindings, some
+from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, PROGRESS, SIDE, Action, bindings, key_of, some
 from repro_tui.tui.dialogs import QuestionDialog
 from repro_tui.tui.failure import failures
 from repro_tui.tui.logs import Step, landing_step, log_of
@@ -22,7 +22,7 @@ from repro_tui.tui.text_lines import TextLines
 from repro_tui.tui.widgets.bars import KeyBar, TitleBar
 from repro_tui.tui.widgets.grid import ColumnSpec, Grid
 from repro_tui.tui.widgets.log_pane import LogPane
-from repro_tui.tui.widgets.safe import joined, notify, safe
+from repro_tui.tui.widgets.safe import notify, safe
 
 COLUMNS = [ColumnSpec("step", 19), ColumnSpec("A", 20, 1, side="a"), ColumnSpec("B", 20, 1, side="b")]
 OTHER = {"a": "b", "b": "a"}
@@ -35,6 +35,7 @@ class ProgressScreen(AuditScreen):
     CSS_PATH = "progress.tcss"
     BINDINGS = bindings(GLOBAL, AUDIT, SIDE, PROGRESS)
     title_text = "Progress"
+    idle = frozenset({"app.show('progress')"})
 
     def __init__(self, store: AuditStore) -> None:
         super().__init__(store)
@@ -46,11 +47,10 @@ class ProgressScreen(AuditScreen):
         """The steps above, their logs below."""
         yield TitleBar()
         yield Static("", id="state", markup=False)
-        yield Grid(COLUMNS, id="steps")
+        yield Grid(COLUMNS, id="steps", classes="pane")
         with Container(id="logs"):
             for name in FOCUSES[1:]:
-                with Vertical(id=f"{name}-pane"):
-                    yield Static("", id=f"{name}-title", markup=False)
+                with Vertical(id=f"{name}-pane", classes="pane"):
                     yield LogPane(numbers=False, empty="(no output yet)", id=name)
         yield KeyBar(*self._hints())
 
@@ -60,6 +60,7 @@ class ProgressScreen(AuditScreen):
     def on_mount(self) -> None:
         """Focuses the steps."""
         super().on_mount()
+        self.query_one("#steps").border_title = "steps"
         self.query_one("#steps").focus()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -75,7 +76,7 @@ class ProgressScreen(AuditScreen):
         if not user_moved:
             self._land(grid, steps)
         self.query_one(KeyBar).show_keys(*self._hints())
-        grid.styles.height = min(len(steps) + 1, max(5, self.size.height // 2))
+        grid.styles.height = min(len(steps) + 2, max(5, self.size.height // 2))
         self._show_state()
         self._show_log()
         self._grow()
@@ -112,7 +113,8 @@ class ProgressScreen(AuditScreen):
         store = self.store
         if store.running:
             since = store.age.removeprefix("running ")
-            text = f"{store.clock.beat()} running: q leaves it running or stops it   {since}"
+            leave = key_of("app.leave", store.keys)
+            text = f"{store.clock.beat()} running: {leave} leaves it running or stops it   {since}"
             line = safe(text, "bold $text-accent")
         elif failed := failures(store):
             calm = failed[0].calm
@@ -124,7 +126,7 @@ class ProgressScreen(AuditScreen):
 
     # -- the logs -----------------------------------------------------------------------------------------------
 
-    def on_grid_highlighted(self) -> None:
+    def on_grid_highlighted(self, event: Grid.Highlighted) -> None:
         """Shows the log of the step under the cursor."""
         self._show_log()
 
@@ -154,12 +156,12 @@ class ProgressScreen(AuditScreen):
         if place is None:
             self.shown.pop(name, None)
             pane.show_text(None)
-            self.query_one(f"#{name}-title", Static).update(safe("log", "dim"))
+            self.query_one(f"#{name}-pane").border_title = "log"
             return
         if self.shown.get(name) != place or pane.text is None:
             self._open_in(pane, place)
             self.shown[name] = place
-        self.query_one(f"#{name}-title", Static).update(self._title(place, pane))
+        self.query_one(f"#{name}-pane").border_title = self._title(place, pane)
 
     def _open_in(self, pane: LogPane, place: Step) -> None:
         """Shows the end of a log, and of a failed step its error, wherever in the last lines that is."""
@@ -178,8 +180,9 @@ class ProgressScreen(AuditScreen):
         empty = "no output yet" if self.store.running else "no output"
         count = plural(pane.text.total, "line") if pane.text is not None else empty
         alone = side and self.size.width < WIDE and (OTHER[side], step) in self.store.steps
-        more = f"   b {OTHER[side].upper()}'s log" if alone else ""
-        return joined([safe(name, "bold"), safe(f"   {count}   Enter opens it{more}", "dim")])
+        key, opens = (key_of(name, self.store.keys) for name in ("side", "open"))
+        more = f"   {key} {OTHER[side].upper()}'s log" if alone else ""
+        return safe(f"{name}   {count}   {opens} opens it{more}")
 
     def _open_log(self, place: Step | None) -> None:
         if place is not None:
@@ -210,6 +213,10 @@ class ProgressScreen(AuditScreen):
         """The last lines of the log."""
         pane = self.query_one("#log", LogPane)
         return pane.text.lines(len(pane.text) - 200, len(pane.text)) if pane.text is not None else None
+
+    def works(self, action: Action) -> bool:
+        """Whether an action does something: a step without a log has nothing to open."""
+        return super().works(action) and (action.name != "open" or bool(self.shown))
 
     # -- stopping -----------------------------------------------------------------------------------------------
 

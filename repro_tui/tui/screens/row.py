@@ -114,13 +114,15 @@ class RowScreen(AuditScreen):
         yield TitleBar()
         yield Static(self._head(), id="head", markup=False)
         with Container(id="panes"):
-            yield Grid(COLUMNS, id="answers", empty=READING)
-            yield Grid(INPUT_COLUMNS, id="inputs", empty=READING)
+            yield Grid(COLUMNS, id="answers", empty=READING, classes="pane")
+            yield Grid(INPUT_COLUMNS, id="inputs", empty=READING, classes="pane")
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Focuses the outputs, and reads the row."""
         super().on_mount()
+        self.query_one("#answers").border_title = "outputs"
+        self.query_one("#inputs").border_title = "inputs"
         self.query_one("#answers").focus()
         self._read()
 

@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from repro_tui.report.words import ABSENT
 from repro_tui.support.text import plural, shorten_middle, show
-from repro_tui.tui.actions import AUDIT, CELLS, COLUMNS, GLOBAL, GRID, LIST, bindings, some
+from repro_tui.tui.actions import AUDIT, CELLS, COLUMNS, GLOBAL, GRID, LIST, bindings, key_of, some
 from repro_tui.tui.column_view import ColumnView, visible_part
 from repro_tui.tui.dialogs import ChoiceDialog, PromptDialog
 from repro_tui.tui.lazy_table import LazyTable, NotAnExpression, numbered_rows, quoted
@@ -155,7 +155,8 @@ class TableScreen(AuditScreen):
         visible = shown[self.first : self.first + count]
         short = ShortNames([self._titled(name) for name in self.names])
         grid.columns = [ColumnSpec(ROW, 8, 0, True), *(self._spec(name, short) for name in visible)]
-        grid.empty = "no row matches the filter: Esc clears it" if self._condition else "the table has no rows"
+        clears = f"{key_of('up', self.store.keys)} clears it"
+        grid.empty = f"no row matches the filter: {clears}" if self._condition else "the table has no rows"
         grid.show_rows(TableRows(self.rows, [self.names.index(name) for name in visible]), keep=True)
         extent = f", columns {self.first + 1} to {self.first + count} of {len(shown)}"
         columns = extent if count < len(shown) else ""

@@ -11,8 +11,9 @@ from textual import work
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
+from repro_tui.support.sizes import size_text
 from repro_tui.support.text import plural
-from repro_tui.tui.actions import AUDIT, GLOBAL, LOG, Action, bindings
+from repro_tui.tui.actions import AUDIT, GLOBAL, LOG, Action, bindings, key_of
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.screens.base import AuditScreen, filter_line
 from repro_tui.tui.store import AuditStore
@@ -147,6 +148,7 @@ class TextScreen(AuditScreen):
     def _show_head(self) -> None:
         if not self.is_mounted:
             return
+        self.show_hints()
         self.query_one("#head", Static).update(safe("   ".join(filter(None, self.facts())), "dim"))
 
     def facts(self) -> list[str]:
@@ -161,7 +163,7 @@ class TextScreen(AuditScreen):
             place = f"{len(lines):,} of {place} contain “{self.only}”"
         elif len(lines) and pane.last_line >= 0 and pane.size.height:
             place = f"{pane.top.line + 1:,}–{pane.last_line + 1:,} of {place}"
-        cut = f"(the last {lines.shown_bytes:,} bytes)" if lines.cut else ""
+        cut = f"(the last {size_text(lines.shown_bytes)})" if lines.cut else ""
         return [self.text_name(), place, cut, *self._states()]
 
     def _states(self) -> list[str]:
@@ -256,7 +258,8 @@ class TextScreen(AuditScreen):
     def action_match(self, step: int) -> None:
         """Goes to the next or the previous match, and from the last to the first."""
         if not self.pane.search:
-            notify(self, "/ searches; n and N then go from match to match.")
+            search, after, before = (key_of(name, self.store.keys) for name in ("search", "match(1)", "match(-1)"))
+            notify(self, f"{search} searches; {after} and {before} then go from match to match.")
         elif self.hits is not None and len(self.hits):
             self._go_to((self.hit + step if self.hit >= 0 else 0 if step > 0 else -1) % len(self.hits))
 
@@ -290,6 +293,10 @@ class TextScreen(AuditScreen):
             self.pane.refresh()
 
     # -- the view -----------------------------------------------------------------------------------------------
+
+    def works(self, action: Action) -> bool:
+        """Whether an action does something: those of a log need lines."""
+        return super().works(action) and (action not in LOG or bool(self.lines))
 
     def action_follow(self) -> None:
         """Follows the end, or stops."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from textual.content import Content
@@ -81,25 +81,34 @@ class KeyBar(Static):
     def __init__(self, *groups: tuple[Action, ...]) -> None:
         super().__init__("", markup=False)
         self.groups = groups
+        self._shown: list[Hint] = []
 
     def on_mount(self) -> None:
         """Shows the hints."""
-        self._draw()
+        self.show_hints()
 
     def on_resize(self) -> None:
         """Shows as many hints as fit."""
-        self._draw()
+        self.show_hints()
 
     def show_keys(self, *groups: tuple[Action, ...]) -> None:
         """Shows the hints of these groups instead."""
         self.groups = groups
-        self._draw()
+        self.show_hints()
 
-    def _draw(self) -> None:
+    def actions(self) -> list[Action]:
+        """The actions that are hinted at where there is room: those of its groups that do something here and now."""
+        works: Callable[[Action], bool] = getattr(self.screen, "works", lambda action: True)
+        return [action for group in self.groups for action in group if action.hint and works(action)]
+
+    def show_hints(self) -> None:
+        """Shows the hints that fit."""
         keymap = getattr(self.app, "own_keys", {})
-        actions = [action for group in self.groups for action in group if action.hint]
-        hints = [Hint(hint_of(action, keymap), action.hint, action.kept) for action in actions]
+        hints = [Hint(hint_of(action, keymap), action.hint, action.kept) for action in self.actions()]
         shown = fitting(hints, (self.size.width or 80) - 2)  # without the padding
+        if shown == self._shown:
+            return
+        self._shown = shown
         line = joined([joined([Content.styled(h.key, "bold $accent"), f" {h.word}"]) for h in shown], "  ")
         self.update(line, layout=False)
 

@@ -27,6 +27,7 @@ BRAILLE = 0x2800
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 FINEST = 8  # bins per decade that a histogram is given
 LABEL = 8
+UNKNOWN = "not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +189,12 @@ def _heat(cells: int, most: int, width: int) -> Content:
 
 
 def bars(
-    rows: Sequence[tuple[str, float, str]], width: int, style: str = "$text-primary", *, below: bool = False
+    rows: Sequence[tuple[str, float | None, str]], width: int, style: str = "$text-primary", *, below: bool = False
 ) -> Content:
     """One line per row of (name, share, text): the name, a bar of the share (-1 to 1), and the text beside it or below.
 
-    A negative share has a bar in another colour, and a minus.
+    A negative share has a bar in another colour, and a minus. One that is not known (None) has words in place of a bar:
+    an empty bar would say that it is nothing.
     """
     if not rows:
         return Content("")
@@ -201,13 +203,19 @@ def bars(
     room = max(4, min(40, width - first - 16))
     chart: list[Content] = []
     for name, (_, share, text) in zip(short, rows, strict=True):
-        filled = min(room, max(0, round(abs(share) * room)))
-        bar = Content.styled("█" * filled, style if share >= 0 else "$text-warning")
-        rest = Content.styled("░" * (room - filled), "dim")
-        percent = Content.styled(f" {signed_part(share):>7} ", "bold")
+        bar, rest, percent = _bar_of(share, room, style)
         beside = Content("") if below else safe(text, cap=200)
-        chart.append(joined([_fit(name, first, ""), bar, rest, percent, beside]))
+        chart.append(joined([_fit(name, first, ""), bar, rest, Content.styled(f" {percent:>7} ", "bold"), beside]))
         if below:
             indented = wrapped(show(text, 400), max(20, width - 2))
             chart += [Content.styled(f"  {line}", "dim") for line in indented]
     return lines(chart)
+
+
+def _bar_of(share: float | None, room: int, style: str) -> tuple[Content, Content, str]:
+    """A bar of `room` cells, its rest, and its number; of an unknown share what is said instead."""
+    if share is None:
+        return Content.styled(UNKNOWN[:room].ljust(room), "$text-warning"), Content(""), "?"
+    filled = min(room, max(0, round(abs(share) * room)))
+    bar = Content.styled("█" * filled, style if share >= 0 else "$text-warning")
+    return bar, Content.styled("░" * (room - filled), "dim"), signed_part(share)

@@ -6,7 +6,8 @@ rows from a file (`LazyTable`). Column widths follow the width of the grid and n
 each column has its least width, and the columns with a share divide the rest.
 
 Cells are cleaned by their source. Their styles are names of widgets/styles.py; under the cursor only underlining is
-left, so that the cursor's own colours stay legible.
+left, so that the cursor's own colours stay legible. The cursor of a grid without the focus has its own background, or,
+where there are only the terminal's 16 colours, a line below its row.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Grid(ScrollView, can_focus=True):
     DEFAULT_CSS = f"""
     Grid {{ scrollbar-size-vertical: 1; background: $background; color: $foreground; overflow-x: hidden; height: 1fr; }}
     Grid > .grid--header {{ color: $text-muted; text-style: $head-style; background: $panel; }}
-    Grid > .grid--cursor {{ background: $surface-lighten-1; text-style: bold; }}
+    Grid > .grid--cursor {{ background: $surface-lighten-1; text-style: $rest-style; }}
     Grid:focus > .grid--cursor {{ background: $block-cursor-background; color: $block-cursor-foreground; }}
     Grid:focus > .grid--cursor {{ text-style: $cursor-style; }}
     Grid > .grid--empty {{ color: $text-muted; text-style: italic; }}
@@ -99,12 +100,20 @@ class Grid(ScrollView, can_focus=True):
     class HeaderChosen(Highlighted):
         """A column's title was clicked; `row` is the column's number in the source's order."""
 
-    def __init__(self, columns: Sequence[ColumnSpec], *, empty: str = "no rows", id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(
+        self,
+        columns: Sequence[ColumnSpec],
+        *,
+        empty: str = "no rows",
+        id: str | None = None,
+        classes: str = "",
+    ) -> None:
+        super().__init__(id=id, classes=classes)
         self.columns, self.empty = list(columns), empty
         self.source: RowSource | None = None
         self.cursor = 0
         self.swapped = False
+        self.inert = False  # Enter opens none of its rows: they are shown in full
         self.stale = False  # the rows are those of an earlier filter, until the next show_rows
         self._widths: list[int] = []
 
@@ -146,6 +155,11 @@ class Grid(ScrollView, can_focus=True):
     def count(self) -> int:
         """The number of rows."""
         return len(self.source) if self.source is not None else 0
+
+    @property
+    def opens(self) -> bool:
+        """Whether Enter opens the row under the cursor."""
+        return self.count > 0 and not self.inert
 
     def _order(self) -> list[int]:
         """The numbers of the columns in the order in which they are drawn."""
@@ -217,8 +231,8 @@ class Grid(ScrollView, can_focus=True):
         for name in names.split():
             if not plain:
                 style = style + self.get_component_rich_style(f"grid--{name}", partial=True)
-            elif name.startswith("mark"):
-                style = style + Style(underline=True)
+            elif name.startswith("mark"):  # a cursor that is underlined itself has its marks reversed
+                style = style + (Style(reverse=True) if style.underline else Style(underline=True))
         return style
 
     def _fitted(self, cell: Text, size: int, style: Style, right: bool, plain: bool) -> list[Segment]:
@@ -282,7 +296,7 @@ class Grid(ScrollView, can_focus=True):
 
     def action_open(self) -> None:
         """Opens the row under the cursor."""
-        if self.count:
+        if self.opens:
             self.post_message(self.Opened(self, self.cursor))
 
     def on_click(self, event: events.Click) -> None:

@@ -306,6 +306,11 @@ class LogPane(Widget, can_focus=True):
             self.sideways = max(0, self.sideways + step * self._room // 2)
             self.refresh()
 
+    @property
+    def opens(self) -> bool:
+        """Whether there is a log for Enter to open at full size."""
+        return self.text is not None
+
     def action_open(self) -> None:
         """Sends Entered."""
         self.post_message(self.Entered(self))

@@ -117,7 +117,7 @@ async def test_n_goes_through_the_lines_and_on_into_the_next_file(audit: AuditFo
     app = Auditor(audit)
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "6", "slash", *"train.py", "enter")
-        assert "+122 −122" in written(app)
+        assert "+122 -122" in written(app)
         assert "difference 1 of 122" in written(app)
         await press(pilot, "n", "n")
         assert "difference 3 of 122" in written(app)
