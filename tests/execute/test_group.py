@@ -99,7 +99,7 @@ def execute(tmp_path: Path) -> Execute:
 def test_the_memory_of_a_run_is_limited_as_a_whole(execute: Execute, program: str) -> None:
     run = execute(program)
     assert run.status == "out-of-memory", run
-    assert "memory limit of 0.15625 GiB and was killed" in run.what
+    assert "memory limit of 160 MiB and was killed" in run.what
     assert not run.predictions  # also where its exit status was 0
     assert run.isolation is not None
     assert run.isolation.limits == dict.fromkeys(("memory", "processes", "cores"), "control group")

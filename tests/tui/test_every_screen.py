@@ -127,8 +127,9 @@ def promised(app: Auditor, action: Action, before: Screen[object], notes: int) -
 
 def hints(app: Auditor) -> list[Action]:
     """The actions that the key bar hints at where there is room for all of them; a range of keys is left out."""
-    bars = [] if app.screen.maximized else app.screen.query(KeyBar)  # a maximized pane has the whole screen
-    return [action for bar in bars for action in bar.actions() if "-" not in action.label]
+    if app.screen.maximized:
+        return []  # a maximized pane has the whole screen
+    return [action for bar in app.screen.query(KeyBar) for action in bar.actions() if "-" not in action.label]
 
 
 def state_of(app: Auditor) -> tuple[object, ...]:

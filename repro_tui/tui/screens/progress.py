@@ -51,7 +51,7 @@ class ProgressScreen(AuditScreen):
         with Container(id="logs"):
             for name in FOCUSES[1:]:
                 with Vertical(id=f"{name}-pane", classes="pane"):
-                    yield LogPane(numbers=False, empty="(no output yet)", id=name)
+                    yield LogPane(numbers=False, id=name)
         yield KeyBar(*self._hints())
 
     def _hints(self) -> tuple[tuple[Action, ...], ...]:
@@ -153,6 +153,7 @@ class ProgressScreen(AuditScreen):
 
     def _show_in(self, name: str, place: Step | None) -> None:
         pane = self.query_one(f"#{name}", LogPane)
+        pane.empty = f"({self._no_output()})"
         if place is None:
             self.shown.pop(name, None)
             pane.show_text(None)
@@ -162,6 +163,9 @@ class ProgressScreen(AuditScreen):
             self._open_in(pane, place)
             self.shown[name] = place
         self.query_one(f"#{name}-pane").border_title = self._title(place, pane)
+
+    def _no_output(self) -> str:
+        return "no output yet" if self.store.running else "no output"
 
     def _open_in(self, pane: LogPane, place: Step) -> None:
         """Shows the end of a log, and of a failed step its error, wherever in the last lines that is."""
@@ -177,8 +181,7 @@ class ProgressScreen(AuditScreen):
     def _title(self, place: Step, pane: LogPane) -> Content:
         side, step = place
         name = f"log of {f'{side.upper()} ' if side else ''}{step}"
-        empty = "no output yet" if self.store.running else "no output"
-        count = plural(pane.text.total, "line") if pane.text is not None else empty
+        count = plural(pane.text.total, "line") if pane.text is not None else self._no_output()
         alone = side and self.size.width < WIDE and (OTHER[side], step) in self.store.steps
         key, opens = (key_of(name, self.store.keys) for name in ("side", "open"))
         more = f"   {key} {OTHER[side].upper()}'s log" if alone else ""

@@ -42,7 +42,7 @@ def test_a_build_has_the_memory_and_the_processes_of_its_limits(
     small = limited(context, memory=256 << 20, build_processes=64)
     with pytest.raises(Inconclusive) as error:
         building(f"FROM {base_image()}\nRUN echo {uuid.uuid4()}; python3 -c 'bytearray(1 << 30)'\n", context=small)
-    assert "needed more than the memory limit of 0.25 GiB" in error.value.what
+    assert "needed more than the memory limit of 256 MiB" in error.value.what
     assert "--memory" in error.value.do
     with pytest.raises(Inconclusive, match="can't start new thread"):
         building(f'FROM {base_image()}\nRUN echo {uuid.uuid4()}; python3 -c "{THREADS}"\n', context=small)
