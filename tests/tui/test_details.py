@@ -177,7 +177,7 @@ async def test_predictions_that_are_not_compared_yet_do_not_look_the_same(tmp_pa
             assert "no differing cells" not in seen
             assert seen.count("not compared yet") == 3
             assert "not compared yet: the audit is running" in seen
-            assert "flips" in seen.splitlines()[2], "the titles fit before there is anything below them"
+            assert "flips" in seen.splitlines()[3], "the titles fit before there is anything below them"
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["nothing was run", "a side was lost"])

@@ -139,7 +139,8 @@ class CauseScreen(AuditScreen):
         grid, hybrids = self.query_one(Grid), self.store.ledger
         causes = self.store.report.causes if self.store.report else None
         grid.show_columns(_hybrid_columns(hybrids, grid.size.width) if hybrids else COLUMNS)
-        grid.border_title = plural(len(hybrids), "hybrid") if hybrids else plural(len(differences), "difference")
+        count = plural(len(hybrids), "hybrid") if hybrids else plural(len(differences), "difference")
+        grid.border_title = count if hybrids or differences else ""
         grid.empty = self._no_difference()
         ledger = Ledger(tuple(hybrids), causes.factors if causes else ())
         grid.show_rows(ledger if hybrids else DifferenceRows(differences), keep=True)
