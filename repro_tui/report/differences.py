@@ -18,6 +18,7 @@ from repro_tui.support.text import excerpt, first_difference, join_names, plural
 
 STATIC: tuple[AreaName, ...] = ("parameters", "environment", "data", "code")
 MOST_NAMED = 5  # differences that a sentence names; it counts the others
+MANY, NAMED_OF_MANY = 8, 3  # of more than so many, it names fewer: it is read in one breath
 LONGEST_VALUE, BEFORE = 32, 8  # characters of a value, and of these before the first difference
 LONGEST_SEARCHED = 100_000  # characters of a value in which the first difference is looked for
 LONGEST_NAME = 70
@@ -101,7 +102,12 @@ def differences_of(areas: Areas) -> list[Difference]:
 
 
 def listed(differences: Sequence[Difference], most: int = MOST_NAMED) -> str:
-    """Differences as a list in a sentence: the first with their values, the others counted by their nouns."""
+    """Differences as a list in a sentence: the first with their values, the others counted by their nouns.
+
+    At most `most` have their values, and of many the first few.
+    """
+    if len(differences) > MANY:
+        most = min(most, NAMED_OF_MANY)
     commits = [difference for difference in differences[most:] if difference.is_commit]
     phrases = [difference.phrase for difference in (*differences[:most], *commits)]
     counts: dict[str, int] = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
+from repro_tui.model.predictions import SAME_VERDICTS, VERDICTS, Column, PredictionsArea, Verdict
 from repro_tui.report.words import sentence
 from repro_tui.support.text import part, plural, show
 
@@ -39,10 +39,23 @@ def verdict_sentence(area: PredictionsArea, verdict: Verdict, runs: str = "") ->
 
 
 def _moved_columns(area: PredictionsArea, verdict: Verdict) -> list[Column]:
-    """The columns that the verdict is about, labels first; a vector stands for its members."""
+    """The columns that the verdict is about, labels first, then the worst; a vector stands for its members."""
     grouped = {name for column in area.columns for name in column.members if column.verdict == verdict}
     moved = [column for column in area.columns if column.verdict == verdict and column.name not in grouped]
-    return sorted(moved, key=lambda column: column.kind != "label")
+    return sorted(worst_first(moved), key=lambda column: column.kind != "label")
+
+
+def worst_first(columns: Sequence[Column]) -> list[Column]:
+    """The columns by verdict, then by decisions that flip, rows that differ, and how far they moved.
+
+    Columns that are equally bad stay in the order of the predictions.
+    """
+
+    def badness(column: Column) -> tuple[int, int, int, float, float]:
+        moved = (column.max_rel or 0.0, column.max_abs or 0.0)
+        return (VERDICTS.index(column.verdict), column.flips or 0, column.different, *moved)
+
+    return sorted(columns, key=badness, reverse=True)
 
 
 def noise_sentence(area: PredictionsArea) -> str:

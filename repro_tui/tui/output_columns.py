@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from repro_tui.model.predictions import VERDICTS, Column
+from repro_tui.model.predictions import Column
 from repro_tui.tui.names import ShortNames
 from repro_tui.tui.widgets.grid import ColumnSpec
 from repro_tui.tui.widgets.verdict_colours import verdict_look
@@ -26,19 +26,6 @@ COLUMNS = [
 LEFT_OUT_WHEN_NARROW = ("kind", "within")
 SHOWN_WHEN_WIDENED = ("", NAME, "verdict", "flips")
 ROOM_FOR_ALL = 100
-
-
-def worst_first(columns: Sequence[Column]) -> list[Column]:
-    """The columns by verdict, then by decisions that flip, rows that differ, and how far they moved.
-
-    Columns that are equally bad stay in the order of the predictions.
-    """
-
-    def badness(column: Column) -> tuple[int, int, int, float, float]:
-        moved = (column.max_rel or 0.0, column.max_abs or 0.0)
-        return (VERDICTS.index(column.verdict), column.flips or 0, column.different, *moved)
-
-    return sorted(columns, key=badness, reverse=True)
 
 
 def fitting_columns(width: int, *, widened: bool) -> list[ColumnSpec]:

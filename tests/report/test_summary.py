@@ -17,7 +17,7 @@ from repro_tui.model.predictions import VERDICTS
 from repro_tui.model.report import Areas
 from repro_tui.report.cause_sentences import CauseWording
 from repro_tui.report.channel import MOST_LINES, channel_summary
-from repro_tui.report.differences import Difference, differences_of, value_pair
+from repro_tui.report.differences import Difference, differences_of, listed, value_pair
 from repro_tui.report.summary import NEXT, NOTE, Summary, next_of, summarise
 from repro_tui.support.text import without_hashes
 from tests.conftest import EXAMPLES
@@ -352,3 +352,24 @@ def test_a_difference_that_cannot_be_exchanged_leaves_the_cause_open() -> None:
 
     assert wording("code").startswith("Only the code differs, so it is the cause")
     assert wording("code", "environment").startswith("Only the code differs of what can be exchanged, so it may be")
+
+
+def test_a_drift_of_many_columns_names_the_worst() -> None:
+    """As the screen of the predictions has them: a label first, then by the rows that differ and by how far."""
+    columns = [
+        replace(LABEL, name=f"score {n}", kind="number", flips=None, flip_matrix=(), different=10, max_abs=float(n))
+        for n in range(20)
+    ]
+    area = replace(predictions("drift"), columns=(*columns, LABEL))
+    summary = summarise(sides(), areas(area), "drift")
+    assert re.findall(r"(decision|score \d+) ", summary.sentences[0]) == ["decision", "score 19", "score 18"]
+
+
+@pytest.mark.parametrize(("count", "named"), [(5, 5), (8, 5), (9, 3), (400, 3)])
+def test_of_many_differences_a_sentence_names_few(count: int, named: int) -> None:
+    """A list is read in one breath; all the others are counted."""
+    differences = [Difference("parameters", (f"p{n}",), f"p{n}", "1 → 2", "parameter", ()) for n in range(count)]
+    text = listed(differences)
+    assert text.count("→") == named
+    rest = f" and {count - named:,} more parameter{'s' if count - named > 1 else ''}"
+    assert text.endswith(rest if count > named else " and p4 1 → 2")

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro_tui.model.predictions import Column
+from repro_tui.report.outcome import worst_first
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.column_view import ColumnView, visible_part
 from repro_tui.tui.differences import DifferingCells
 from repro_tui.tui.expression_errors import expression_problem
-from repro_tui.tui.output_columns import ColumnRows, worst_first
+from repro_tui.tui.output_columns import ColumnRows
 from repro_tui.tui.screens.predictions import PredictionsScreen
 from repro_tui.tui.screens.table import TableScreen
 from repro_tui.tui.widgets.grid import Grid

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.model.predictions import Column, PredictionsArea
+from repro_tui.report.outcome import worst_first
 from repro_tui.report.stress import movers
 from repro_tui.report.words import area_notes
 from repro_tui.support.text import plural
@@ -23,7 +24,7 @@ from repro_tui.tui.differences import DifferingCells
 from repro_tui.tui.failure import why_not_compared
 from repro_tui.tui.names import ShortNames
 from repro_tui.tui.output_columns import COLUMNS as OUTPUT_COLUMNS
-from repro_tui.tui.output_columns import NAME, ColumnRows, fitting_columns, worst_first
+from repro_tui.tui.output_columns import NAME, ColumnRows, fitting_columns
 from repro_tui.tui.screens.base import NARROW, ReadingPane
 from repro_tui.tui.screens.cells import CellsScreen
 from repro_tui.tui.screens.charts import Charts, Measures
