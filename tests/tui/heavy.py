@@ -1,13 +1,14 @@
-"""Heavy audits for the interface, through the audit folder's own writer: what real deployments look like at night.
+"""A heavy audit for the interface, through the audit folder's own writer: what real deployments look like at night.
 
-Each has one kind of weight: 300 packages, 400 nested parameters, 1,500 changed files, 20,000 data files, three million
-differing cells in 60 columns, long texts of several scripts, a build that failed, and a crash below 100,000 log lines.
+It has 300 packages, 400 nested parameters, 1,500 changed files, 20,000 data files, up to three million differing cells
+in 60 columns, and long texts of several scripts. `heavy_runs` has those whose weight is in what was run.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import replace
+from hashlib import sha1
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,14 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.compare.columns.differences import SCHEMA
 from repro_tui.compare.data_tree import data_tree
 from repro_tui.compare.lines import compare_lines
-from repro_tui.model.causes import Causes, Culprit
+from repro_tui.model.causes import Causes, Culprit, Hybrid
 from repro_tui.model.finding import Area, Change, Finding, area_of
 from repro_tui.model.predictions import Column, PredictionsArea, Rows, WorstRow
 from repro_tui.model.report import Areas, Report
 from repro_tui.model.workspace import FetchedFile
 from repro_tui.support.plain import write_json
 from tests.tui.folders import finished
+from tests.tui.folders import report as report_of
 
 NUMERICAL = ("numpy", "scipy", "scikit-learn", "pandas", "torch", "xgboost")
 CHANGES: tuple[Change, ...] = ("changed", "changed", "changed", "added", "removed")
@@ -101,7 +103,11 @@ def files(count: int = 1_500) -> Area:
             "312 commits only in B, 4 only in A",
             tuple(
                 Finding(
-                    ("commit", f"{n:040x}"), "added", None, f"2026-11-{n % 28 + 1:02} dev{n % 5}: change {n}", "info"
+                    ("commit", sha1(f"commit {n}".encode()).hexdigest()),
+                    "added",
+                    None,
+                    f"2026-11-{n % 28 + 1:02} dev{n % 5}: change {n}",
+                    "info",
                 )
                 for n in range(312)
             ),
@@ -129,7 +135,7 @@ def files(count: int = 1_500) -> Area:
 
 
 def data_files(count: int = 20_000) -> Area:
-    """A data set of images of which most differ, in a tree of folders, and a model file."""
+    """A data set of images of which most differ, in a tree of folders, a model file, and one that nothing can read."""
     names = [f"train/class_{n % 40:02}/image_{n:05}.png" for n in range(count)]
     a = {name: FetchedFile(name, 1000 + n, f"{n:064x}") for n, name in enumerate(names)}
     b = {name: FetchedFile(name, 1001 + n, f"{n + 1:064x}") for n, name in enumerate(names)}
@@ -141,11 +147,19 @@ def data_files(count: int = 20_000) -> Area:
     summary = f"{count:,} files, 220 MB"
     findings = (
         Finding(("images",), "changed", summary, summary, "important", f"{count:,} files differ", tree),
-        Finding(
-            ("models/credit.pkl",), "changed", "1.2 MB", "1.3 MB", "important", f"sha256:{'1' * 64} → sha256:{'2' * 64}"
-        ),
+        Finding(("models/credit.pkl",), "changed", "1.2 MB", "1.3 MB", "important", "40 values differ", weights()),
+        Finding(("vectors.bin",), "changed", "4.1 MB", "4.2 MB", "important", f"sha256:{'1' * 64} → sha256:{'2' * 64}"),
     )
     return area_of(findings, 3)
+
+
+def weights(count: int = 40) -> tuple[Finding, ...]:
+    """What differs inside the model file."""
+    names = ("intercept", *(f"weights.{name}_{n}" for n in range(count) for name in ("ratio", "payments", "age")))
+    return tuple(
+        Finding(("models/credit.pkl", name), "changed", -0.860112 + n / 7, -0.80575 + n / 7, "notice")
+        for n, name in enumerate(names[:count])
+    )
 
 
 def columns(count: int = 60, rows: int = 50_000) -> PredictionsArea:
@@ -161,7 +175,7 @@ def columns(count: int = 60, rows: int = 50_000) -> PredictionsArea:
                 equal=0 if drifts else rows // 2,
                 within_tolerance=0 if drifts else rows - rows // 2,
                 different=rows if drifts else 0,
-                max_abs=n / 7 if drifts else 1e-9 * n,
+                max_abs=largest_delta(n, rows) if drifts else 1e-9 * n,
                 max_rel=0.2 if drifts else 1e-9,
                 type_a="double",
                 type_b="double",
@@ -171,7 +185,8 @@ def columns(count: int = 60, rows: int = 50_000) -> PredictionsArea:
                 rtol=0.0,
             )
         )
-    worst = WorstRow({"id": "A10001"}, made[-1].name, 0.25, 8.7, 8.45)
+    delta = largest_delta(count - 1, rows)
+    worst = WorstRow({"id": f"A{10_000 + min(rows, 1000) - 1}"}, made[-1].name, 0.25, 0.25 + delta, delta)
     return PredictionsArea(
         status="different",
         verdict="drift",
@@ -183,6 +198,11 @@ def columns(count: int = 60, rows: int = 50_000) -> PredictionsArea:
         counts={"drift": count // 6},
         differences=count * rows,
     )
+
+
+def largest_delta(column: int, rows: int) -> float:
+    """The largest difference that `write_cells` writes in a column."""
+    return min(rows - 1, 999) / 1e4 * (column + 1)
 
 
 def write_cells(path: Path, area: PredictionsArea) -> None:
@@ -206,7 +226,7 @@ def write_cells(path: Path, area: PredictionsArea) -> None:
                 "a_number": a,
                 "b_number": a + moved,
                 "abs_delta": moved,
-                "rel_delta": np.full(rows, 0.01),
+                "rel_delta": moved / np.maximum(a, a + moved, where=moved > 0, out=np.ones(rows)),
                 "flip": np.zeros(rows, bool),
                 "verdict": ["different" if column.verdict == "drift" else "within-tolerance"] * rows,
                 "noise": pa.nulls(rows, pa.string()),
@@ -241,7 +261,18 @@ CULPRIT = Causes(
     restores=(("parameters", "model"),),
     culprits=(
         Culprit("parameters", ("prompt", "system"), *prompts(), sufficient=True),
-        Culprit("model", ("models/credit.pkl",), "1.2 MB", "1.3 MB", sufficient=True, alone=True),
+        Culprit("model", ("files", "models/credit.pkl"), "18757ed2b1e8", "6dc2ad886b89", sufficient=True),
+        Culprit("model", ("files", "models/credit.pkl", "intercept"), -0.860112, -0.80575),
+    ),
+    hybrids=(
+        Hybrid(("code",), 0.0, 0.0, "A"),
+        Hybrid(("environment",), 0.0, 0.0, "A"),
+        Hybrid(("parameters",), 0.67, 0.61, "neither"),
+        Hybrid(("model",), 0.33, 0.17, "neither"),
+        Hybrid(("code", "environment"), 0.0, 0.0, "A"),
+        Hybrid(("parameters", "model"), 1.0, 1.0, "B"),
+        Hybrid(("code", "parameters", "model"), 1.0, 1.0, "B"),
+        Hybrid(("environment", "parameters", "model"), 1.0, 1.0, "B"),
     ),
     runs=14,
     cached=2,
@@ -251,14 +282,21 @@ CULPRIT = Causes(
 
 def heavy(path: Path, causes: Causes | None = None, cells: int = 200) -> AuditFolder:
     """A finished audit with everything at once; `cells` rows of each of the 60 columns differ."""
-    area = columns(rows=cells)
     folder = finished(path, causes=causes)
-    report = folder.report()
-    assert report is not None
-    areas = Areas(files(), packages(), parameters(), data_files(), area)
-    write_cells(path / "differences.parquet", area)
-    write_json(path / "report.json", replace(report, areas=areas))
+    write_heavy_areas(folder, causes, cells)
     return folder
+
+
+def write_heavy_areas(folder: AuditFolder, causes: Causes | None = None, cells: int = 200) -> None:
+    """The heavy areas in the report of a folder, with the sentences that the product makes of them."""
+    area = columns(rows=cells)
+    write_cells(folder.path / "differences.parquet", area)
+    write_json(folder.path / "report.json", report_of(heavy_areas(area), causes=causes))
+
+
+def heavy_areas(predictions: PredictionsArea) -> Areas:
+    """Everything at once."""
+    return Areas(files(), packages(), parameters(), data_files(), predictions)
 
 
 def with_scripts(path: Path) -> AuditFolder:

@@ -21,6 +21,7 @@ FIRST: tuple[FindingPath, ...] = (
     ("uncommitted changes",),
     ("commit",),
 )  # what a reader of code wants to know before its files
+FILES: FindingPath = ("files",)  # the section of culprits that are files
 AREA_OF_FACTOR: dict[str, AreaName] = {
     "code": "code",
     "predict": "code",
@@ -68,7 +69,13 @@ def explained_by(causes: Causes | None, area: AreaName) -> Explained:
 
 
 def _is_about(path: FindingPath, culprit: FindingPath) -> bool:
-    """Whether a finding's path is that of a culprit, which may lack the section or go further into a file."""
+    """Whether a finding's path is that of a culprit, which may lack the section or go further into a file.
+
+    A culprit among files has its file after the word "files"; a finding has the folder apart, where that is an item.
+    """
+    if culprit[:1] == FILES and len(culprit) > 1:
+        file, name = "/".join(culprit[1:]), "/".join(path).removesuffix("/")
+        return file == name or file.startswith(f"{name}/")
     return path[-len(culprit) :] == culprit or culprit[: len(path)] == path
 
 

@@ -10,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro_tui.audit.folder import AuditFolder
+from repro_tui.model.causes import Causes, Culprit
 from repro_tui.model.finding import Finding
 from repro_tui.tui.app import Auditor
-from repro_tui.tui.difference.lines import DiffRows, fitted, text_lines
+from repro_tui.tui.difference.lines import AROUND, DiffRows, fitted, folded, text_lines
 from repro_tui.tui.difference.listed import COLUMNS, DifferenceRows
 from repro_tui.tui.difference.pane import DifferencePane
 from repro_tui.tui.difference.parts import extent, first_part, parts_of
 from repro_tui.tui.difference.rows import leaf_kept
+from repro_tui.tui.difference.tree import explained_by
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import around_difference
 from tests.tui.driving import press, written
@@ -74,7 +76,7 @@ async def test_what_explains_the_drift_comes_first(audit: AuditFolder) -> None:
         await press(pilot, "3")
         assert "≠ 67.0 % prompt › system" in written(app)
         await press(pilot, "4")
-        assert "≠ 33.0 % models/credit.pkl" in written(app)
+        assert "≠ 33.0 % ▸ models/credit.pkl" in written(app)
 
 
 async def test_values_are_cut_around_their_first_difference(audit: AuditFolder) -> None:
@@ -192,10 +194,30 @@ async def test_a_text_without_spaces_opens_at_its_first_difference(tmp_path: Pat
 async def test_the_pane_has_the_whole_note_of_a_finding(audit: AuditFolder) -> None:
     app = Auditor(audit)
     async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "4")
+        await press(pilot, "4", "end")
         seen = written(app)
         assert (seen.count("1" * 8), seen.count("2" * 8)) >= (8, 8), "both hashes are there to their end"
         assert "1" * 8 + " →" in seen
+
+
+@pytest.mark.parametrize(
+    ("path", "holds"),
+    [
+        (("models/credit.json",), True),
+        (("models",), True),
+        (("models", "credit.json"), True),
+        (("models", "sub/"), False),
+        (("models/credit.json", "weights.age"), True),
+        (("models/credit.json", "weights.debt"), False),
+        (("models/credit",), False),
+        (("models/other.json",), False),
+    ],
+)
+def test_a_culprit_among_files_is_its_finding(path: tuple[str, ...], holds: bool) -> None:
+    """A search names the file after the word "files", and what is in it after that; a finding has the file first."""
+    culprit = Culprit("model", ("files", "models/credit.json", "weights.age"), 0.1, 0.2)
+    explained = explained_by(Causes(shares={"model": 0.66}, culprits=(culprit,)), "data")
+    assert bool(explained(Finding(path, "changed"))) == holds
 
 
 async def test_how_far_two_histories_are_apart_is_readable(audit: AuditFolder) -> None:
@@ -320,3 +342,32 @@ def test_lists_of_values_that_repeat_are_aligned() -> None:
 def test_both_zeros_differ_in_a_list() -> None:
     [part] = parts_of(Finding(("x",), "changed", [0.0, 1.0], [-0.0, 1.0]))
     assert part.path == ("x", "[0]")
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c"]), max_size=40), st.lists(st.sampled_from(["a", "b", "c"]), max_size=40))
+def test_folding_hides_only_what_is_the_same_and_counts_it(a: list[str], b: list[str]) -> None:
+    lines = text_lines("\n".join(a), "\n".join(b))
+    shown = folded(lines)
+    assert [line for line in shown if line.changed] == [line for line in lines if line.changed]
+    hidden = [int(line.head.split()[1]) for line in shown if line.head]
+    assert sum(hidden) + sum(not line.head for line in shown) == len(lines)
+    assert all(count > 1 for count in hidden)
+    for row, line in enumerate(lines):
+        if any(other.changed for other in lines[max(0, row - AROUND) : row + AROUND + 1]):
+            assert line in shown
+
+
+async def test_a_long_text_is_folded_beside_the_list_and_whole_in_its_detail(audit: AuditFolder) -> None:
+    """The difference of a prompt of 5,000 characters is seen at once, at the top, and nothing of it is lost."""
+    for size in SIZES:
+        app = Auditor(audit)
+        async with app.run_test(size=size) as pilot:
+            await press(pilot, "3")
+            beside = written(app).partition("difference─")[2]
+            above, _, below = beside.partition("policy")
+            assert "characters the same" in above
+            assert above.count("\n") < 12
+            assert "policy" in below
+            await press(pilot, "enter")
+            assert "characters the same" not in written(app)
+            assert sum(len(line.a or "") for line in pane(app).grid.source.lines) == len(prompts()[0])  # type: ignore[attr-defined]
