@@ -29,7 +29,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from repro_tui.model.finding import Finding
-from repro_tui.support.text import first_difference, show, show_lines
+from repro_tui.support.text import first_difference, plural, show, show_lines
 from repro_tui.tui.widgets.grid import ColumnSpec
 from repro_tui.tui.widgets.safe import SPACELESS, changed_segments, marked
 
@@ -43,6 +43,7 @@ MOST_LINES = 20_000
 FEW_LINES = 500  # that difflib aligns
 MOST_WORDS = 20_000  # words of a changed pair that are aligned; a longer one is shown as two blocks
 NUMBER = 5  # cells of a line's number
+AROUND = 3  # lines that stay around a difference where the rest is folded away
 BESIDE = [ColumnSpec("", 1), ColumnSpec("A", 20, 1, side="a"), ColumnSpec("B", 20, 1, side="b")]
 STACKED = [ColumnSpec("", 1), ColumnSpec("", 20, 1)]
 
@@ -207,6 +208,27 @@ def _parts(a: str, b: str) -> Iterator[tuple[str, str]]:
             yield "".join(part_a), "".join(part_b)
 
 
+def folded(lines: Sequence[DiffLine]) -> list[DiffLine]:
+    """The lines around the differences; each run of others is one line that says how much is the same there."""
+    near = [False] * len(lines)
+    for row, line in enumerate(lines):
+        if line.changed or line.head:
+            span = range(max(0, row - AROUND), min(len(lines), row + AROUND + 1))
+            near[span.start : span.stop] = [True] * len(span)
+    kept: list[DiffLine] = []
+    for is_near, run in groupby(zip(lines, near, strict=True), key=lambda entry: entry[1]):
+        block = [line for line, _ in run]
+        kept += block if is_near or len(block) == 1 else [DiffLine(None, None, head=_same(block))]
+    return kept
+
+
+def _same(lines: Sequence[DiffLine]) -> str:
+    """How much a run of equal lines is: lines of a text of several, else characters."""
+    numbered = sum(line.number_a > 0 for line in lines)
+    extent = plural(numbered, "line") if numbered else plural(sum(len(line.a or "") for line in lines), "character")
+    return f"… {extent} the same"
+
+
 def stacked(lines: Sequence[DiffLine], b_first: bool = False) -> list[DiffLine]:
     """The same lines for one column: in each changed block the lines of A, then those of B, or the other way round."""
     column: list[DiffLine] = []
@@ -230,16 +252,25 @@ class DiffRows:
     """The lines of a difference as rows of a grid of `width` cells, with the columns BESIDE or STACKED.
 
     `name` is the file's, which decides the syntax highlighting. Lines without numbers, which are those of a single
-    value, have the letters of their sides in one column.
+    value, have the letters of their sides in one column. What needs more than `most` rows is folded around its
+    differences (None: never).
     """
 
     def __init__(
-        self, lines: Sequence[DiffLine], name: str, beside: bool, width: int = LONGEST, b_first: bool = False
+        self,
+        lines: Sequence[DiffLine],
+        name: str,
+        beside: bool,
+        width: int = LONGEST,
+        b_first: bool = False,
+        most: int | None = None,
     ) -> None:
         self.beside, self._lexer = beside, lexer_of(name)
         self._numbered = any(line.number_a or line.number_b for line in lines)
         room = max(10, width // 2 - 3 if beside else width - 3) - (NUMBER + 1) * self._numbered
         pieces = fitted(lines, room)
+        if most is not None and len(pieces) > most:
+            pieces = folded(pieces)
         self.lines = pieces if beside else stacked(pieces, b_first)
         self._replaced = {} if beside else dict(_replaced(self.lines))
 

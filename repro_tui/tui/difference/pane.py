@@ -32,7 +32,7 @@ GAP = "   "
 
 
 class DifferencePane(Pane):
-    """The difference of one finding."""
+    """The difference of one finding; `whole`: with all of a long text, and not only what is around its differences."""
 
     DEFAULT_CSS = """
     DifferencePane { layout: vertical; height: 1fr; }
@@ -47,8 +47,9 @@ class DifferencePane(Pane):
             self.parts, self.index = parts, index
             super().__init__()
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, classes: str | None = None, whole: bool = False) -> None:
         super().__init__(id=id, classes=classes)
+        self.whole = whole
         self.finding: Finding | None = None
         self.share = 0.0
         self.beside: bool | None = None  # the user's choice
@@ -91,7 +92,8 @@ class DifferencePane(Pane):
 
     def _draw(self) -> None:
         finding, grid = self.finding, self.grid
-        wanted = (finding, grid.size.width, self._is_beside(), self.swapped)
+        most = None if self.whole else grid.size.height
+        wanted = (finding, grid.size.width, most, self._is_beside(), self.swapped)
         if wanted == self._drawn or not grid.size.width:
             return
         self._drawn = wanted
@@ -109,7 +111,7 @@ class DifferencePane(Pane):
             return
         beside = self._is_beside()
         name = finding.path[-1] if finding.path else ""
-        rows = DiffRows(lines_of(finding), name, beside, grid.size.width - 1, self.swapped)
+        rows = DiffRows(lines_of(finding), name, beside, grid.size.width - 1, self.swapped, most)
         grid.show_columns(BESIDE if beside else STACKED)
         grid.show_rows(rows)
         self._go_to_first(rows)

@@ -39,7 +39,7 @@ class FindingScreen(AuditScreen):
     def compose(self) -> ComposeResult:
         """Its difference."""
         yield TitleBar()
-        yield DifferencePane(id="detail", classes="pane")
+        yield DifferencePane(id="detail", classes="pane", whole=True)
         yield KeyBar(KEYS, some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
