@@ -64,7 +64,7 @@ def shorten_middle(text: str, width: int) -> str:
     if len(text) <= width or width < 5:
         return text
     tail = (width - 1) // 2
-    return f"{text[: width - 1 - tail]}…{text[-tail:]}"
+    return f"{text[: width - 1 - tail]}…{without_marks_at_start(text[-tail:])}"
 
 
 def first_difference(a: str, b: str) -> int:
@@ -82,7 +82,16 @@ def first_difference(a: str, b: str) -> int:
 def excerpt(text: str, start: int, length: int) -> str:
     """A part of a text from the character `start` on, with an ellipsis at each end where something was left out."""
     end = start + length
-    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
+    shown = without_marks_at_start(text[start:end]) if start else text[start:end]
+    return f"{'…' if start else ''}{shown}{'…' if end < len(text) else ''}"
+
+
+def without_marks_at_start(text: str) -> str:
+    """The rest of a text that was cut, without accents of a letter that was cut away: another would carry them."""
+    if text[:1].isascii():
+        return text
+    first = next((n for n, character in enumerate(text) if not unicodedata.combining(character)), len(text))
+    return text[first:]
 
 
 def plural(count: int, noun: str) -> str:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro_tui.model.finding import Finding
+from repro_tui.support.text import excerpt, shorten_middle
 from repro_tui.tui.difference.lines import DiffRows, diff_lines, stacked
 from repro_tui.tui.difference.rows import delta
 from repro_tui.tui.text_lines import FileBytes, TextLines
-from repro_tui.tui.widgets.safe import changed_segments, shortened, wrapped
+from repro_tui.tui.widgets.safe import around_difference, changed_segments, shortened, wrapped
 
 HUNK = Finding(("f.py", "@@ -3,4 +3,5 @@"), "changed", "one\ntwo\nthree\nfour", "one\n2\nthree\nnew\nfour")
 
@@ -144,3 +145,13 @@ def test_what_is_marked_is_what_differs() -> None:
 )
 def test_deltas_of_numbers(a: object, b: object, text: str) -> None:
     assert delta(Finding(("x",), "changed", a, b)) == text
+
+
+def test_a_cut_leaves_no_accent_without_its_letter() -> None:
+    """What is left of "é" after a cut is "e" or nothing: its accent would stand on the ellipsis."""
+    text = "e\u0301" * 40
+    for width in range(5, 60):
+        assert "…\u0301" not in shorten_middle(text, width)
+        assert "…\u0301" not in excerpt(text, width, 10)
+        assert "…\u0301" not in "".join(around_difference(text * 2 + "a", text * 2 + "b", width, width))
+    assert excerpt("e\u0301a", 0, 9) == "e\u0301a"

@@ -19,7 +19,7 @@ from textual.content import Content
 from textual.dom import DOMNode
 
 from repro_tui.report.words import ABSENT
-from repro_tui.support.text import first_difference, shorten_middle, show
+from repro_tui.support.text import first_difference, shorten_middle, show, without_marks_at_start
 
 LONGEST_DIFF = 400  # characters; longer values are marked as a whole
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?…?")
@@ -165,7 +165,7 @@ def _is_prose(text: str) -> bool:
 
 def _window(text: str, start: int, width: int) -> str:
     """The part of a text from a position on, with an ellipsis at each end that is cut."""
-    shown = f"…{text[start + 1 :]}" if start else text
+    shown = f"…{without_marks_at_start(text[start + 1 :])}" if start else text
     return shown if len(shown) <= width else shown[: width - 1] + "…"
 
 
