@@ -112,6 +112,8 @@ def reason_text(failure: Failure, error: LoggedError | None) -> str:
     reason = failure.reason
     for mark in QUOTED if error is not None else ():
         reason = reason.partition(mark)[0]
+    if error is not None and reason.endswith(error.text):  # "x cannot be built: " and the last lines of its build
+        reason = reason.removesuffix(error.text).partition(": ")[0]
     return reason
 
 

@@ -119,8 +119,11 @@ class FailureScreen(AuditScreen):
         name = f"log of {f'{side.upper()} ' if side else ''}{step}"
         at = f"the error is line {self.lines.number(self.error.line):,} of " if self.error else ""
         count = f"{at}{self.lines.total:,}" if at else plural(self.lines.total, "line")
-        title = safe(f"{name}   {count}   {key_of('open', self.store.keys)} opens it")
-        self.query_one("#log-pane").border_title = title
+        text = f"   {count}   {key_of('open', self.store.keys)} opens it"
+        room = self.size.width // 2 if self.size.width >= NARROW else self.size.width
+        if len(name) + len(text) > room - 4:  # one line, as the bar at the bottom says it as well
+            text = f"   {count}"
+        self.query_one("#log-pane").border_title = safe(name + text)
 
     # -- the sentences ------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from repro_tui.report.words import (
     metric_glyph,
     predictions_words,
 )
-from repro_tui.support.text import join_names, plural, show, signed_part
+from repro_tui.support.text import join_names, plural, shorten_middle, show, signed_part
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, key_of, some
 from repro_tui.tui.editor import text_of_file
 from repro_tui.tui.navigation import Interface, ScreenName, ShowScreen
@@ -48,6 +48,8 @@ WARNING, INDENT, NO_HEAD = Content.styled("! ", "$text-warning"), Content("  "),
 NEXT_HEAD = Content.styled("Next: ", "bold $accent")
 TITLES = {"areas": "areas", "sides": "both sides", "words": "summary"}
 MOST_WORST = 12
+MOST_OF_VERDICT, MOST_OF_NEXT = 7, 3  # lines, as in overview.tcss
+LONGEST_COLUMN = 30  # characters, so that the values of the worst row stay in view
 COUNTED: tuple[Change, ...] = ("changed", "added", "removed", "unknown", "same")
 MATCHES = {"matching": True, "different": False, "unknown": None}
 STYLES = {"same": "good", "different": "bad loud", "unknown": "warn", "not-recorded": "quiet"}
@@ -144,7 +146,7 @@ class OverviewScreen(AuditScreen):
     def compose(self) -> ComposeResult:
         """The verdict, the areas, and the summary."""
         yield TitleBar()
-        yield Prose(id="verdict")
+        yield Prose(id="verdict", most=MOST_OF_VERDICT)
         with Container(id="body"):
             with Vertical(id="left"):
                 yield Grid(COLUMNS, id="areas", classes="pane")
@@ -152,7 +154,7 @@ class OverviewScreen(AuditScreen):
                     yield Prose(id="facts")
             with VerticalScroll(id="words", can_focus=True, classes="pane"):
                 yield Prose(id="summary")
-        yield Prose(id="next")
+        yield Prose(id="next", most=MOST_OF_NEXT)
         yield KeyBar(some(GRID, "open"), AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
@@ -249,7 +251,8 @@ def _verdict(report: Report) -> list[Item]:
     if area.worst:
         row = area.worst[0]
         key = ", ".join(f"{name} {value}" for name, value in row.key.items())
-        items.append(Item(NO_HEAD, show(f"worst row: {key}: {row.column} {row.a} → {row.b}", 300)))
+        column = shorten_middle(show(row.column, 200), LONGEST_COLUMN)
+        items.append(Item(NO_HEAD, show(f"worst row: {key}: {column} {row.a} → {row.b}", 300)))
     return items
 
 
@@ -293,9 +296,17 @@ def _metrics(metrics: Sequence[Metric]) -> list[Content | str | Item]:
     return [*table, ""]
 
 
+def _gaps(grade: Grade) -> list[Content | str | Item]:
+    """What the record lacks, each with what to do about it."""
+    gaps = [Item(Content.styled("? ", "$text-warning"), f"{gap.field}: {gap.do or gap.why}") for gap in grade.gaps]
+    return [Content.styled("Missing in the record", "bold"), *gaps, ""]
+
+
 def _summary(report: Report) -> list[Content | str | Item]:
     """The metrics of a verification, the sentences after the verdict, the notes, and the warnings."""
-    parts: list[Content | str | Item] = _metrics(report.grade.metrics) if report.grade else []
+    parts: list[Content | str | Item] = []
+    if report.grade is not None:
+        parts = [*(_gaps(report.grade) if report.grade.level == "R0" else ()), *_metrics(report.grade.metrics)]
     rest = report.summary[1:-1] if next_of(report.summary) else report.summary[1:]  # what is next has its own line
     parts += [Item(Content("• "), text) for text in rest if not _repeats_metric(text, report)]
     if notes := [text for text in report.notes if not _repeats_metric(text, report)]:

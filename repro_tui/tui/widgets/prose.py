@@ -24,13 +24,18 @@ class Item(NamedTuple):
 
 
 class Prose(Static):
-    """Lines and items below each other, which are wrapped for the width that the layout gives them."""
+    """Lines and items below each other, which are wrapped for the width that the layout gives them.
+
+    Of more than `most` lines (None: any number) the last one ends with an ellipsis.
+    """
 
     DEFAULT_CSS = "Prose { width: 1fr; height: auto; }"
 
-    def __init__(self, parts: Sequence[Content | str | Item] = (), *, id: str | None = None) -> None:
+    def __init__(
+        self, parts: Sequence[Content | str | Item] = (), *, id: str | None = None, most: int | None = None
+    ) -> None:
         super().__init__("", id=id, markup=False)
-        self.parts = parts
+        self.parts, self.most = parts, most
         self._wrapped: tuple[int, Content] | None = None
 
     def show_parts(self, parts: Sequence[Content | str | Item]) -> None:
@@ -49,8 +54,8 @@ class Prose(Static):
 
     def _content(self, width: int) -> Content:
         if self._wrapped is None or self._wrapped[0] != width:
-            parts = (hanging(part, width) if isinstance(part, Item) else part for part in self.parts)
-            self._wrapped = width, lines(parts)
+            content = lines(hanging(part, width) if isinstance(part, Item) else part for part in self.parts)
+            self._wrapped = width, content if self.most is None else cut_to(content, self.most, width or 80)
         return self._wrapped[1]
 
 
@@ -59,3 +64,12 @@ def hanging(item: Item, width: int) -> Content:
     room = max(20, width - len(item.head))
     text = ("\n" + " " * len(item.head)).join(wrapped(show(item.text, LONGEST), room))
     return joined([item.head, Content.styled(text, item.style) if item.style else Content(text)])
+
+
+def cut_to(content: Content, most: int, width: int) -> Content:
+    """The first lines, the last of them with an ellipsis where more follow: nothing is cut off unseen."""
+    rows = content.split("\n")
+    if len(rows) <= most:
+        return content
+    last = rows[most - 1]
+    return lines([*rows[: most - 1], joined([last[: width - 2].rstrip(), " …"])])
