@@ -15,10 +15,11 @@ STYLES = {"failed": "bad loud", "started": "busy", "progress": "busy", "cached":
 FIRST = ("code", "environment", "data", "parameters")
 BEFORE = ("declared", "compare declared")
 NOW = "…"  # what runs no longer although it has not ended: its engine is gone
+LONGEST = 300  # characters of a step's text
 
 
 class Steps:
-    """The steps as rows, A beside B; a step of both sides stands under A."""
+    """The steps as rows, A beside B; a step of both sides stands under A, and its text goes on under B."""
 
     def __init__(self, store: AuditStore) -> None:
         self.store = store
@@ -43,9 +44,9 @@ class Steps:
         """Step, A, B."""
         name = self.names[row]
         both = ("", name) in self.store.steps
-        a = self._state("" if both else "a", name, widths[1])
-        b = Text("") if both else self._state("b", name, widths[2])
-        return (Text(name), a, b)
+        if both:
+            return (Text(name), *_over_both(self._state("", name, LONGEST), widths[1], widths[2]))
+        return (Text(name), self._state("a", name, widths[1]), self._state("b", name, widths[2]))
 
     def _state(self, side: str, name: str, width: int) -> Text:
         store = self.store
@@ -61,6 +62,16 @@ class Steps:
         extent += f"~{about(left)} left " if left else ""
         text = text_of(step.text, max(4, width - len(head) - len(extent))).plain
         return Text(head + extent + text, style=STYLES.get(step.status, ""))
+
+
+def _over_both(text: Text, first: int, second: int) -> tuple[Text, Text]:
+    """A text in two cells beside each other, cut between words: what is not of one side has the room of both."""
+    if len(text) <= first:
+        return text, Text("")
+    cut = text.plain.rfind(" ", 0, first + 1)
+    cut = cut if cut > 0 else first
+    rest = text[cut:]
+    return text[:cut], text_of(rest.plain.lstrip(), second, str(text.style))
 
 
 def _time(seconds: float) -> str:

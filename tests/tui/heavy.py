@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import cache
 from hashlib import sha1
 from pathlib import Path
 
@@ -34,6 +35,7 @@ LAYERS = ("encoder", "decoder", "head")
 PARAMETERS = ("learning_rate", "dropout", "schedule", "hidden_size", "warmup_steps", "weight_decay")
 
 
+@cache
 def packages(count: int = 300) -> Area:
     """Packages of two releases, a few of them numerical, and facts of the system."""
     dice = random.Random(1)
@@ -64,6 +66,7 @@ def packages(count: int = 300) -> Area:
     return area_of(tuple(findings), 60)
 
 
+@cache
 def parameters(count: int = 400) -> Area:
     """Nested parameters: scalars of every type, a list of 2,000 of which one differs, a prompt of 5,000 characters."""
     findings = []
@@ -91,6 +94,7 @@ def prompts(length: int = 5_000) -> tuple[str, str]:
     )
 
 
+@cache
 def files(count: int = 1_500) -> Area:
     """Changed source files in nested folders, one of them with 120 hunks, one new, one deleted, one renamed."""
     findings = [
@@ -134,6 +138,7 @@ def files(count: int = 1_500) -> Area:
     return area_of(tuple(findings), 250)
 
 
+@cache
 def data_files(count: int = 20_000) -> Area:
     """A data set of images of which most differ, in a tree of folders, a model file, and one that nothing can read."""
     names = [f"train/class_{n % 40:02}/image_{n:05}.png" for n in range(count)]

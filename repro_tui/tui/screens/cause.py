@@ -80,15 +80,24 @@ class Ledger:
     def _from_b(self, entry: LedgerEntry, width: int) -> str:
         """What came from B in `width` cells: all names, or those that did not come from B, or as many as fit."""
         names = [show(name, 200) for name in entry["from_b"]]
-        text = ", ".join(names)
+        section, names = _common_section(names)
+        text = f"{section}{', '.join(names)}"
         left_out = [name for name in self.factors if name not in names]
         if len(text) > width and entry["stage"] == "factors" and set(names) <= set(self.factors):
             text = f"all but {', '.join(left_out)}" if left_out else "all"
         shown = len(names)
         while len(text) > width and shown > 1:
             shown -= 1
-            text = f"{', '.join(names[:shown])} +{len(names) - shown:,}"
+            text = f"{section}{', '.join(names[:shown])} +{len(names) - shown:,}"
         return shorten_middle(text, width)
+
+
+def _common_section(names: list[str]) -> tuple[str, list[str]]:
+    """The beginning that all of several names share, once ("packages: "), and the names without it."""
+    sections = {name.rpartition(" ")[0] for name in names}
+    if len(names) < 2 or len(sections) > 1 or not (section := sections.pop()):
+        return "", names
+    return f"{section}: ", [name.rpartition(" ")[2] for name in names]
 
 
 class CauseScreen(AuditScreen):
@@ -137,6 +146,7 @@ class CauseScreen(AuditScreen):
     def _show_rows(self, differences: Sequence[tuple[AreaName, Finding]]) -> None:
         """Shows the hybrids that were tried, or the differences where no cause was searched for."""
         grid, hybrids = self.query_one(Grid), self.store.ledger
+        follows = not isinstance(grid.source, Ledger) or grid.cursor >= grid.count - 1
         causes = self.store.report.causes if self.store.report else None
         grid.show_columns(_hybrid_columns(hybrids, grid.size.width) if hybrids else COLUMNS)
         count = plural(len(hybrids), "hybrid") if hybrids else plural(len(differences), "difference")
@@ -144,7 +154,7 @@ class CauseScreen(AuditScreen):
         grid.empty = self._no_difference()
         ledger = Ledger(tuple(hybrids), causes.factors if causes else ())
         grid.show_rows(ledger if hybrids else DifferenceRows(differences), keep=True)
-        if hybrids and self.store.running:
+        if hybrids and self.store.running and follows:  # who went up to read a hybrid stays there
             grid.action_edge(1)
 
     def _no_difference(self) -> str:
@@ -247,7 +257,7 @@ class CauseScreen(AuditScreen):
 def causes_content(causes: Causes, areas: Areas, width: int) -> Content:
     """The causes in lines of `width` cells: the answer, shares and interactions as bars, the culprits, what is open."""
     content: list[Content | str] = [
-        safe(line, "bold") for text in _answer(causes, areas) for line in wrapped(text, width)
+        safe(line, style) for text, style in _answer(causes, areas) for line in wrapped(text, width)
     ]
     if shares := effects(causes):
         content += ["", Content.styled("share of the change", "bold $accent")]
@@ -263,13 +273,16 @@ def causes_content(causes: Causes, areas: Areas, width: int) -> Content:
     return lines(content)
 
 
-def _answer(causes: Causes, areas: Areas) -> list[str]:
-    """The answer in sentences, as the summary has it; where nothing was attributed, as the search has it."""
+def _answer(causes: Causes, areas: Areas) -> list[tuple[str, str]]:
+    """The answer in sentences with their styles, as the summary has it; or as the search has it, without shares.
+
+    What else differs and does nothing is not the answer: it is not as loud.
+    """
     if not causes.factors or causes.note:
-        return [show(text) for text in causes.sentences]
+        return [(show(text), "bold") for text in causes.sentences]
     wording = CauseWording(causes, differences_of(areas))
-    texts = (wording.cause(), wording.restores(), wording.others())
-    return [sentence(without_hashes(_with_capital(text))) for text in texts if text]
+    texts = ((wording.cause(), "bold"), (wording.restores(), "bold"), (wording.others(), ""))
+    return [(sentence(without_hashes(_with_capital(text))), style) for text, style in texts if text]
 
 
 def _with_capital(text: str) -> str:
