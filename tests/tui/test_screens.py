@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ THEMES = ["repro-light", "repro-contrast", "repro-contrast-light", "repro-16", "
 
 
 @pytest.fixture
-def audit_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def audit_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Where the audit's folder goes: below the current folder, so that pictures show no temporary path."""
     monkeypatch.chdir(tmp_path)
     return tmp_path / "audit"
@@ -156,9 +156,13 @@ def test_picker(size: tuple[int, int], audit_path: Path, own_folders: Path, snap
 
 def test_every_folder_of_pictures_has_its_module_and_every_picture_its_test(request: pytest.FixtureRequest) -> None:
     """The plug-in itself looks for pictures without a test only where one process runs all tests."""
-    module = request.node.getparent(pytest.Module)
-    tests = [item.name for item in module.collect() if "snap_compare" in getattr(item, "fixturenames", ())]
-    modules = [path for path in (ROOT.parent / "tests").rglob("test_*.py") if "snap_compare" in path.read_text()]
-    assert modules == [Path(__file__)]
+    folder = request.node.getparent(pytest.Package)
+    paths = [path for path in sorted((ROOT.parent / "tests").rglob("test_*.py")) if "snap_compare" in path.read_text()]
+    assert Path(__file__) in paths
+    wanted = []
+    for path in paths:
+        tests = pytest.Module.from_parent(folder, path=path).collect()
+        names = [test.name for test in tests if "snap_compare" in getattr(test, "fixturenames", ())]
+        wanted += [f"{path.stem}/{name}.svg" for name in names]
     pictures = [path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file()]
-    assert sorted(map(str, pictures)) == sorted(f"{Path(__file__).stem}/{name}.svg" for name in tests)
+    assert sorted(map(str, pictures)) == sorted(wanted)

@@ -370,4 +370,6 @@ async def test_a_long_text_is_folded_beside_the_list_and_whole_in_its_detail(aud
             assert "policy" in below
             await press(pilot, "enter")
             assert "characters the same" not in written(app)
-            assert sum(len(line.a or "") for line in pane(app).grid.source.lines) == len(prompts()[0])  # type: ignore[attr-defined]
+            rows = pane(app).grid.source
+            assert isinstance(rows, DiffRows)
+            assert sum(len(line.a or "") for line in rows.lines) == len(prompts()[0])
