@@ -62,12 +62,12 @@ def failed_build(path: Path) -> AuditFolder:
     log += ["Traceback (most recent call last):", '  File "<string>", line 5, in <module>', f"RuntimeError: {NVCC}"]
     log += ["error: Failed to build `flash-attn==2.7.4`", "  cause: Call to `build_wheel` failed (exit status: 1)"]
     log += ["hint: Build failures usually indicate a problem with the package or the build environment"]
-    what, do = f"flash-attn 2.7.4 cannot be built: RuntimeError: {NVCC}", "record an image"
+    reason, do = f"flash-attn 2.7.4 cannot be built: RuntimeError: {NVCC}", "record an image"
     events = [Event("step", 0.9, "b", "environment", "started", "rebuilding it from requirements.txt")]
     events += [Event("log", 0.9 + n / 50, "b", "environment", text=line) for n, line in enumerate(log)]
-    events.append(Event("step", 83.4, "b", "environment", "failed", f"{what}. {do.capitalize()}"))
+    events.append(Event("step", 83.4, "b", "environment", "failed", f"{reason}. {do.capitalize()}"))
     _append(folder, events, without="environment")
-    _write_failure(folder, SideReport("staging", "repro.toml#staging", {}, failed="environment", what=what, do=do))
+    _write_failure(folder, SideReport("staging", "repro.toml#staging", {}, failed="environment", what=reason, do=do))
     return folder
 
 
@@ -76,7 +76,7 @@ def failed_run(path: Path, lines: int = 100_000) -> AuditFolder:
     folder = running(path)
     log = (f"epoch {n}: loss {1 / (n + 1):.6f}{' and so on' * 30 * (n % 7 == 0)}\n" for n in range(lines))
     (path / "b" / "run-1.log").write_text("".join(log) + CRASH)
-    what = f"predict ended with exit status 1; its error: {NO_DECODER} (caused by KeyError: 'decoder')"
+    reason = f"predict ended with exit status 1; its error: {NO_DECODER} (caused by KeyError: 'decoder')"
     do = "see run-1.log: the predict step must exit with status 0"
     _append(
         folder,
@@ -84,13 +84,13 @@ def failed_run(path: Path, lines: int = 100_000) -> AuditFolder:
             Event("step", 8.0, "b", "environment", "done", "300 packages from requirements.txt, Python 3.11.9"),
             Event("step", 8.1, "a", "run 1", "done", "0.54 s, 400 rows"),
             Event("step", 8.2, "b", "run 1", "started", "python3 predict.py {inputs} {output} {params}"),
-            Event("step", 16.5, "b", "run 1", "failed", what),
+            Event("step", 16.5, "b", "run 1", "failed", reason),
         ],
         without="environment",
     )
-    run = Run(1, "failed", 8.3, 1, log="b/run-1.log", what=what, do=do)
+    run = Run(1, "failed", 8.3, 1, log="b/run-1.log", what=reason, do=do)
     _write_failure(
-        folder, SideReport("staging", "repro.toml#staging", {}, runs=(run,), failed="run 1", what=what, do=do)
+        folder, SideReport("staging", "repro.toml#staging", {}, runs=(run,), failed="run 1", what=reason, do=do)
     )
     return folder
 

@@ -353,7 +353,7 @@ def test_folding_hides_only_what_is_the_same_and_counts_it(a: list[str], b: list
     assert sum(hidden) + sum(not line.head for line in shown) == len(lines)
     assert all(count > 1 for count in hidden)
     for row, line in enumerate(lines):
-        if any(other.changed for other in lines[max(0, row - AROUND) : row + AROUND + 1]):
+        if any(near.changed for near in lines[max(0, row - AROUND) : row + AROUND + 1]):
             assert line in shown
 
 
