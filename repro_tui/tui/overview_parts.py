@@ -10,10 +10,10 @@ from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.model.report import Report
 from repro_tui.report.cause_rows import effects
 from repro_tui.report.differences import differences_of
+from repro_tui.report.outcome import worst_first
 from repro_tui.report.words import number, verdict_glyph
 from repro_tui.support.text import plural
 from repro_tui.tui.names import short_names
-from repro_tui.tui.output_columns import worst_first
 from repro_tui.tui.widgets.charts import bars
 from repro_tui.tui.widgets.prose import Item
 from repro_tui.tui.widgets.safe import safe
