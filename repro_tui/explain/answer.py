@@ -8,7 +8,7 @@ from dataclasses import replace
 from repro_tui.explain.culprits import ChangePoint, CulpritGroup, Located
 from repro_tui.explain.execution import Executor
 from repro_tui.explain.factors import PARAMETERS, VARIABLES, Factors
-from repro_tui.explain.game import Attribution
+from repro_tui.explain.game import NEGLIGIBLE, Attribution
 from repro_tui.explain.sentences import masked_sentence, remarks, sentences
 from repro_tui.explain.trials import Trials
 from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
@@ -40,6 +40,7 @@ def causes_of(trials: Trials, attribution: Attribution, located: Sequence[Locate
         cached=trials.executor.cached,
         unresolved=tuple(_unresolved(attribution, groups))[:MOST_UNRESOLVED],
         budget_spent=trials.executor.budget.spent,
+        noise=_rounded(attribution.negligible) if attribution.negligible > NEGLIGIBLE else 0.0,
     )
     answer = (causes, attribution, named, trials.factors.notes)
     return replace(causes, sentences=tuple(sentences(*answer)), remarks=tuple(remarks(*answer)))
@@ -75,7 +76,8 @@ def _culprits(located: Located, redactor: Redactor, single: Container[str]) -> I
         sufficient = culprits.sufficient and len(culprits.names) == 1
         path = tuple(show(segment, 300) for segment in inside.path(name))
         alone = name in culprits.restoring and inside.factor in single
-        yield Culprit(inside.factor, path, a, b, sufficient, alone)
+        cleared = culprits.cleared if sufficient and alone else 0
+        yield Culprit(inside.factor, path, a, b, sufficient, alone, cleared)
 
 
 def _redacted(factor: str, path: tuple[str, ...], value: object, redactor: Redactor) -> object:

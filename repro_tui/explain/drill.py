@@ -78,7 +78,15 @@ class Drill:
             return [response_of(value) for value in values]
 
         watch = self._watch(inside.where or inside.factor)
-        yield CulpritGroup(inside, search(inside.items, inside.implications, test, likely=inside.likely, watch=watch))
+        culprits = search(inside.items, inside.implications, test, likely=inside.likely, watch=watch)
+        if not self._is_in_b(ruler):  # what restores A there says nothing of B
+            culprits = replace(culprits, restoring=frozenset(), cleared=0)
+        yield CulpritGroup(inside, culprits)
+
+    def _is_in_b(self, ruler: Ruler) -> bool:
+        """Whether all else is from B in the hybrids of a search, so that those without an item are B without it."""
+        rest = frozenset(self.trials.factors.names) - {self.factor}
+        return self.others == rest and ruler is self.ends
 
     def _hybrid_with(self, inside: Inside, from_b: frozenset[str], ruler: Ruler) -> HybridRequest:
         """The request for the hybrid with these items from B."""
@@ -222,7 +230,8 @@ class Drill:
 
 def response_of(value: Value) -> Response:
     """A hybrid's value as the searches need it."""
-    return Response(None if value.score is None else value.reproduces, value.why, value.restores)
+    state = None if value.score is None else value.reproduces
+    return Response(state, value.why, value.restores, value.only_near)
 
 
 def _is_whole(change: Change, before: Ruler | None) -> bool:

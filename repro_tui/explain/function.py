@@ -114,12 +114,22 @@ class Explanation:
             "sentences": list(self.sentences),
             "note": self.note,
             "remarks": [],
+            "noise": 0.0,
         }
 
     def _culprit(self, name: str) -> dict[str, object]:
         a, b = (_json_value(side.get(name)) for side in self.sides)
         sufficient, alone = self.smallest == (name,), (name,) in self.restores
-        return {"factor": name, "path": [], "a": a, "b": b, "sufficient": sufficient, "alone": alone}
+        cleared = self.bisection.cleared if self.bisection else 0
+        return {
+            "factor": name,
+            "path": [],
+            "a": a,
+            "b": b,
+            "sufficient": sufficient,
+            "alone": alone,
+            "cleared": cleared,
+        }
 
 
 def explain_function(
@@ -180,7 +190,7 @@ class _FunctionSearch(Generic[T]):
     def _bisected(self, factors: tuple[str, ...], likely: Mapping[str, float]) -> Explanation:
         def test(hybrids: Sequence[FactorSet]) -> list[Response]:
             values = self._values(hybrids)
-            return [Response(None if v.score is None else v.reproduces, v.why, v.restores) for v in values]
+            return [Response(None if v.score is None else v.reproduces, v.why, v.restores, v.only_near) for v in values]
 
         culprits = search(factors, self.needs, test, likely=likely)
         return Explanation(
@@ -254,7 +264,9 @@ class _FunctionSearch(Generic[T]):
         score, from_a, from_b = self.ends.measure(answer)
         if not math.isfinite(score):
             return Value(None, "its answer has NaN or infinity where the answers for A and B do not")
-        return Value(score, reproduces=from_b <= self.near, restores=from_a <= self.near < from_b)
+        reproduces, restores = from_b <= self.near, from_a <= self.near < from_b
+        only_near = bool(from_b if reproduces else from_a) and (reproduces or restores)
+        return Value(score, reproduces=reproduces, restores=restores, only_near=only_near)
 
 
 def _json_value(value: object) -> object:

@@ -42,8 +42,9 @@ class Value:
     """What one hybrid does.
 
     `score` is the part of the change that it makes (None: unresolved, and `why`). `reproduces` and `restores` say
-    whether its outputs are B's or A's within the tolerances. `rows_as_b` is the share, 0 to 1, of the rows that moved
-    from A to B which are as in B (None: not known).
+    whether its outputs are B's or A's, `only_near` where some rows are off by more than the tolerances, and by too
+    little of the change to count. `rows_as_b` is the share, 0 to 1, of the rows that moved from A to B which are as in
+    B (None: not known).
     """
 
     score: float | None
@@ -51,6 +52,7 @@ class Value:
     reproduces: bool = False
     restores: bool = False
     rows_as_b: float | None = None
+    only_near: bool = False
 
 
 Evaluate = Callable[[Sequence[Coalition]], Sequence[Value]]
@@ -65,6 +67,7 @@ class Attribution:
     B. `groups` are factors that cannot be told apart, because the hybrids that would do so are unresolved; the members
     of a group share equally. `additive`: the effects add up, and not all hybrids were evaluated. `complete` is False
     where the budget ended before the answer was certain. `values` has every hybrid that was evaluated, with A and B.
+    `negligible` is how far measured values may be off.
     """
 
     factors: tuple[str, ...]
@@ -77,6 +80,7 @@ class Attribution:
     complete: bool = True
     threshold: float = THRESHOLD
     values: dict[Coalition, Value] = field(default_factory=dict)
+    negligible: float = NEGLIGIBLE
 
     @property
     def interactions(self) -> dict[Coalition, float]:
@@ -94,6 +98,7 @@ class Attribution:
                 round(value.score, 6) + 0.0,  # no minus zero
                 value.rows_as_b if value.rows_as_b is None else round(value.rows_as_b, 6),
                 "B" if value.reproduces else "A" if value.restores else "neither",
+                (value.reproduces or value.restores) and not value.only_near,
             )
             for coalition in sorted(inner, key=lambda coalition: (len(coalition), sorted(coalition)))
             if (value := self.values[coalition]).score is not None
@@ -112,7 +117,8 @@ class Attribution:
     def idle(self, factor: str) -> bool:
         """Whether a factor was seen to have no effect: no two hybrids that differ in it alone differ in their outputs.
 
-        One pair is not enough for that statement.
+        One pair is not enough for that statement, and neither is a hybrid that is only near A or B: a factor may move a
+        few rows by little, at a right angle to the change, where its score is 0.
         """
         without = [coalition for coalition in self.values if factor not in coalition]
         pairs = [(self.values[c], self.values[c | {factor}]) for c in without if c | {factor} in self.values]
@@ -137,7 +143,7 @@ def _effects(
 
 
 def _are_equal(left: Value, right: Value) -> bool:
-    if left.score is None or right.score is None:
+    if left.score is None or right.score is None or left.only_near or right.only_near:
         return False
     same = (left.reproduces, left.restores) == (right.reproduces, right.restores)
     return same and abs(left.score - right.score) <= ROUNDING
@@ -250,6 +256,7 @@ class _Game:
             restores=self._restores(self.values),
             additive=True,
             threshold=self.threshold,
+            negligible=self.negligible,
             values=self.values,
         )
 
@@ -321,6 +328,7 @@ class _Game:
             smallest=self._smallest(values),
             restores=self._restores(self.values),
             threshold=self.threshold,
+            negligible=self.negligible,
             values=self.values,
         )
 
@@ -348,6 +356,7 @@ class _Game:
             groups=tuple(group for group in groups if len(group) > 1),
             complete=complete,
             threshold=self.threshold,
+            negligible=self.negligible,
             values=self.values,
         )
 

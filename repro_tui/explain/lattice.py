@@ -50,12 +50,13 @@ Groups = list[tuple[str, ...]]
 class Response:
     """What a hybrid does: `state` is True where it is B, False where it is not, None where it is not known, and `why`.
 
-    `restores`: it is A.
+    `restores`: it is A. `only_near`: some rows are not as in B, or as in A, but too few to count.
     """
 
     state: bool | None
     why: str = ""
     restores: bool = False
+    only_near: bool = False
 
 
 Test = Callable[[Sequence[Hybrid]], Sequence[Response]]
@@ -68,7 +69,8 @@ class Culprits:
     `sufficient`: they make the whole change, without any other item; `separable` is False where a group has more than
     one member. `alternatives` are other sets that make it as well; `restoring` the items each of which restores A when
     it alone is reverted. `unresolved` are the hybrids that could not be tried, and why. `runs` counts the hybrids
-    that were tried; `complete` is False where the budget ended.
+    that were tried; `complete` is False where the budget ended. `cleared` is how many items beside a single guilty one
+    were seen to do nothing, all together: with it alone every row is B's, and without it A's.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -79,6 +81,7 @@ class Culprits:
     unresolved: Mapping[Hybrid, str]
     runs: int
     complete: bool
+    cleared: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -281,6 +284,7 @@ class _Search:
             unresolved={hybrid: response.why for hybrid, response in self.known.items() if response.state is None},
             runs=self.runs,
             complete=complete,
+            cleared=self._cleared(solution.kept) if solution.sufficient else 0,
         )
 
     def _restores(self, name: str) -> bool:
@@ -288,6 +292,18 @@ class _Search:
         response = self.known.get(frozenset(self.items) - dependents([name], self.needs))
         alone = dependents([name], self.needs) == {name}
         return bool(alone and response and response.restores)
+
+    def _cleared(self, kept: Hybrid) -> int:
+        """The number of the other items, where two runs have shown that these do nothing beside the guilty one.
+
+        None of them is cleared by itself: two that cancel each other out do nothing together.
+        """
+        rest = frozenset(self.items) - kept
+        with_it, without = self.known.get(kept), self.known.get(rest)
+        if len(kept) != 1 or with_it is None or without is None:
+            return 0
+        is_shown = with_it.state and without.restores and not (with_it.only_near or without.only_near)
+        return len(rest) if is_shown else 0
 
     def _groups(self, solution: _Solution) -> tuple[tuple[str, ...], ...]:
         """The kept items, those together that cannot be told apart: a cycle, a range, an item and what it needs."""

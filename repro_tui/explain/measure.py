@@ -102,11 +102,13 @@ class Ruler:
         if not self.noisy:
             first = projections[0]
             as_a, as_b = first.is_a or first.from_a <= NEAR, first.is_b or first.from_b <= NEAR
-            return Value(first.score, reproduces=as_b, restores=as_a and not as_b, rows_as_b=first.rows_as_b)
+            exact = first.is_b if as_b else first.is_a
+            only_near = (as_a or as_b) and not exact
+            return Value(first.score, "", as_b, as_a and not as_b, first.rows_as_b, only_near)
         mean = statistics.fmean(projection.score for projection in projections)
         score = (mean - self.low_score) / ((self.high_score - self.low_score) or 1.0)
         near = min(0.5, max(NEAR_IN_NOISE, self.half_width(len(runs))))  # never nearer to the opposite end
-        return Value(score, reproduces=abs(score - 1) <= near, restores=abs(score) <= near)
+        return Value(score, reproduces=abs(score - 1) <= near, restores=abs(score) <= near, only_near=True)
 
     def half_width(self, runs: int) -> float:
         """Half of the interval, in units of the score, in which the mean of that many runs lies.

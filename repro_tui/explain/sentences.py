@@ -99,8 +99,11 @@ def factor_sentences(attribution: Attribution, names: FactorNaming | None = None
     if len(attribution.factors) == 1:
         (only,) = attribution.factors
         name = show(only, 80) if names.plain else FACTOR_NAMES[only]
-        differ = "differ, so they" if only in PLURAL_FACTORS else "differs, so it"
-        yield f"Only {name} {differ} must be the cause."
+        differ, they = ("differ", "they") if only in PLURAL_FACTORS else ("differs", "it")
+        if names.plain:  # all that a function is called with is known
+            yield f"Only {name} {differ}, so {they} must be the cause."
+        else:  # no hybrid has shown it, and what is not recorded, or cannot be exchanged, may differ too
+            yield f"Of what can be exchanged, only {name} {differ}."
     elif len(either) > 1:
         quantifier = "Either" if len(either) == 2 else "Any one of"
         yield f"{quantifier} {names.listed(either, 'or')} alone causes the whole change."
@@ -162,6 +165,7 @@ def _minor_factors(attribution: Attribution, names: FactorNaming) -> Iterator[st
         yield f"{_explain([factor], names)} {part(attribution.shares[factor])} in combination with others."
     if little := [factor for factor in small if factor not in joint]:
         least = max(abs(attribution.shares[factor]) for factor in little) < LEAST_PART
+        least = least and attribution.negligible <= NEGLIGIBLE  # noise below a hundredth hides how little it is
         much = f"less than {'0.01 %' if least else '1 %'}"
         much = "nothing that can be distinguished from noise" if noisy else much
         each = " each" if len(little) > 1 and not noisy else ""

@@ -38,7 +38,9 @@ class Culprit:
     """One cause inside a factor: a package, a parameter, a commit or a file.
 
     `a` and `b` are its values on each side (None: absent); `sufficient` says whether it alone, of everything inside its
-    factor, causes the change; `alone` whether reverting it, and nothing else, restores A.
+    factor, causes the change; `alone` whether reverting it, and nothing else, restores A. `cleared` is how many others
+    differ inside its factor that do nothing together: with it alone every row is as in B, and without it as in A. None
+    of these was tried by itself, and several of them may cancel each other out.
     """
 
     factor: str
@@ -47,6 +49,7 @@ class Culprit:
     b: Any = None
     sufficient: bool = False
     alone: bool = False
+    cleared: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,15 @@ class Hybrid:
 
     `score` is the part of the change that it reproduces; `rows_as_b` the share of the rows that moved between A and B
     whose value equals B's within the tolerances (None: not counted, since runs of one deployment differ); `outputs`
-    whether all of its rows are as in `A`, as in `B`, or `neither`.
+    whether it counts as `A`, as `B`, or as `neither`; it may count as one with up to 1 % of the change left. `exact`:
+    each of its rows is as in A, or each as in B, within the tolerances.
     """
 
     from_b: tuple[str, ...]
     score: float
     rows_as_b: float | None = None
     outputs: str = "neither"
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,8 @@ class Causes:
     distinguished; `runs` counts the predict runs that were needed, `cached` those reused from an earlier search.
     `note` says why there is no result, if there is none. `sentences` are the whole answer; `remarks` are those of them
     that no other field holds: with which commit or release an effect came, what else causes the change, what could not
-    be tried, and why.
+    be tried, and why. `noise` is the part of the change below which no effect can be distinguished from noise (0: runs
+    of one side do not differ).
     """
 
     factors: tuple[str, ...] = ()
@@ -100,6 +106,7 @@ class Causes:
     sentences: tuple[str, ...] = ()
     note: str = ""
     remarks: tuple[str, ...] = ()
+    noise: float = 0.0
 
 
 def names_a_model(path: str, files: Iterable[str] = ()) -> bool:

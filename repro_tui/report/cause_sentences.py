@@ -1,8 +1,11 @@
 """The answer to "why" in the summary: what causes the change, what restores A, and what else differs and does nothing.
 
 Nothing is said to have no effect that a hybrid has not shown: a factor "does not matter" where it was tried alone in A,
-and was taken alone out of B, and no two hybrids that differ in it alone differ in their outputs. What was not tried is
-said to be untried. `causes.sentences` have the answer in full, on the screen of the cause.
+and was taken alone out of B, and no two hybrids that differ in it alone differ in their outputs: each row is as in A,
+or as in B, within the tolerances, and no score moves by more than the rounding of the report. Where runs are noisy, an
+effect within the noise of the search is said to be that, and never to be none. What was only tried together does not
+matter "together", and what was not tried is said to be untried. `causes.sentences` have the answer in full, on the
+screen of the cause.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from repro_tui.model.causes import FACTOR_NAMES, PLURAL_FACTORS, Causes, Culprit
 from repro_tui.report.differences import Difference, are_several, held_by, listed, parameter_name, value_pair
 from repro_tui.support.text import join_names, part, plural, show
 
-NEGLIGIBLE = 1e-4  # of the change
+NEGLIGIBLE = 1e-4  # of the change: what is smaller is "less than 0.01 %", and not nothing
+ROUNDED = 1e-6  # scores and shares have six digits in a report: two that are equal differ by no more
 MOST_INSIDE, MOST_FACTORS = 2, 4
 WHOLE = 0.9995  # shown as 100.0 %
 Coalition = frozenset[str]
@@ -26,13 +30,14 @@ class CauseWording:
 
     causes: Causes
     differences: Sequence[Difference]
+    all_known: bool = True  # every area was recorded and could be read
     hybrids: dict[Coalition, Hybrid] = field(init=False)
 
     def __post_init__(self) -> None:
         every = frozenset(self.causes.factors)
         self.hybrids = {frozenset(hybrid.from_b): hybrid for hybrid in self.causes.hybrids}
-        self.hybrids[Coalition()] = Hybrid((), 0.0, 0.0, "A")
-        self.hybrids[every] = Hybrid(self.causes.factors, 1.0, 1.0, "B")
+        self.hybrids[Coalition()] = Hybrid((), 0.0, 0.0, "A", exact=True)
+        self.hybrids[every] = Hybrid(self.causes.factors, 1.0, 1.0, "B", exact=True)
 
     @property
     def is_noisy(self) -> bool:
@@ -51,11 +56,23 @@ class CauseWording:
         pairs = {
             rest: rest | {factor} for rest in self.hybrids if factor not in rest and rest | {factor} in self.hybrids
         }
-        if abs(self.causes.shares.get(factor, 1.0)) >= NEGLIGIBLE and not self.is_noisy:
+        if abs(self.causes.shares.get(factor, 1.0)) > self._no_effect:
             return False
         if factor not in self.causes.shares or not {Coalition(), every - {factor}} <= pairs.keys():
             return False
-        return all(_are_alike(self.hybrids[rest], self.hybrids[both]) for rest, both in pairs.items())
+        return all(self._are_alike(self.hybrids[rest], self.hybrids[both]) for rest, both in pairs.items())
+
+    @property
+    def _no_effect(self) -> float:
+        """The part of the change up to which an effect is none, or where runs are noisy, cannot be seen."""
+        return self.causes.noise if self.is_noisy else ROUNDED
+
+    def _are_alike(self, left: Hybrid, right: Hybrid) -> bool:
+        if left.outputs != right.outputs or abs(left.score - right.score) > self._no_effect:
+            return False
+        if self.is_noisy:
+            return True
+        return left.rows_as_b == right.rows_as_b if left.outputs == "neither" else left.exact and right.exact
 
     def is_untried(self, factor: str) -> bool:
         """Whether a factor's share looks like nothing only because no hybrid had it alone: its effect is not known."""
@@ -82,20 +99,28 @@ class CauseWording:
         either = [name for name in acting if self._outputs(name) == "B"]
         if len(self.causes.factors) == 1:
             (only,) = self.causes.factors
-            several, inside = only in PLURAL_FACTORS, self._inside(only)
-            alone = all(held_by(difference, (only,)) for difference in self.differences)
-            differ = "differ" if several else "differs"
-            if alone:
-                differ += ", so they are the cause" if several else ", so it is the cause"
-            else:  # what no hybrid can exchange differs too
-                differ += f" of what can be exchanged, so {'they' if several else 'it'} may be the cause"
-            return f"only {FACTOR_NAMES.get(only, show(only, 80))} {differ}{f': {inside}' if inside else ''}"
+            inside = self._inside(only)
+            return f"only {_generic(only)} {self._only_factor(only)}{f': {inside}' if inside else ''}"
         if len(either) > 1:
             shares = {self.causes.shares.get(name) for name in either}
             each = f" ({_share(shares.pop() or 0.0)} each)" if len(shares) == 1 and None not in shares else ""
             names = join_names([self.factor(name) for name in either], "or", MOST_FACTORS)
             return f"{'either' if len(either) == 2 else 'any one of'} {names} alone causes the whole change{each}"
         return "; ".join(self._effects(acting, either))
+
+    def _only_factor(self, only: str) -> str:
+        """What is known of the only factor. That it differs alone is no proof while something else may differ.
+
+        No hybrid of whole factors was run. Inside the factor, those without its only guilty item have shown the cause.
+        """
+        differ, they, are = ("differ", "they", "are") if only in PLURAL_FACTORS else ("differs", "it", "is")
+        if not all(held_by(difference, (only,)) for difference in self.differences):
+            differ += " of what can be exchanged"
+        elif not self.all_known:
+            differ += " of what is known"
+        top = self._top(only)
+        is_shown = len(top) == 1 and top[0].cleared > 0 and top[0].alone and top[0].sufficient
+        return f"{differ}, so {they} {are if is_shown or ' of ' not in differ else 'may be'} the cause"
 
     def _outputs(self, *factors: str) -> str:
         hybrid = self.hybrids.get(frozenset(factors))
@@ -169,7 +194,7 @@ class CauseWording:
     def factor(self, name: str, values: bool = True) -> str:
         """A factor by its guilty items, or with what differs in it; `values`: with their values on both sides."""
         inside = self._inside(name, values)
-        generic = FACTOR_NAMES.get(name, show(name, 80))
+        generic = _generic(name)
         if not inside:
             return generic
         own = name not in ("code", "environment.system", "predict") and self._top(name)
@@ -240,7 +265,7 @@ class CauseWording:
         top = self._top(factor)
         if len(top) == 1 and len(held) == 1:
             return culprit_name(top[0])
-        return FACTOR_NAMES.get(factor, show(factor, 80))
+        return _generic(factor)
 
     def restores(self) -> str:
         """What restores A, without a full stop; "" where no hybrid has shown it, or where that is only everything."""
@@ -262,35 +287,76 @@ class CauseWording:
     # -- what else differs --------------------------------------------------------------------------------------
 
     def others(self) -> str:
-        """What else differs: what was seen to do nothing, and what was not tested; without a full stop."""
+        """What else differs: what was seen to do nothing, and what was not tested; without a full stop.
+
+        What was only tried as a whole is only cleared as a whole: two of its differences may cancel each other out.
+        """
         idle = self.idle
-        harmless: list[Difference] = []
+        harmless: dict[tuple[str, ...], list[Difference]] = {}
+        cleared: dict[str, list[Difference]] = {}
         untested: list[Difference] = []
         for difference in self.differences:
             holders = held_by(difference, self.causes.factors)
-            if (holders and all(name in idle for name in holders)) or self._is_cleared(difference, holders):
-                harmless.append(difference)
+            if holders and all(name in idle for name in holders):
+                harmless.setdefault(tuple(holders), []).append(difference)
+            elif self._cleared_beside(difference, holders):
+                cleared.setdefault(holders[0], []).append(difference)
             elif not self._is_named(difference, holders):
                 untested.append(difference)
-        clauses = []
-        extra = [FACTOR_NAMES.get(n, n) for n in idle if not any(n in d.factors for d in self.differences)]
-        if harmless or extra:
-            names = join_names([*filter(None, [listed(harmless)]), *extra])
-            many = are_several(harmless) or len(extra) + len(harmless) > 1
-            clauses.append(f"{names} also {self._shown(many)}")
+        clauses = [*self._idle_clauses(harmless), *self._cleared_clauses(cleared)]
         if untested:
             differ = "differ" if are_several(untested) else "differs"
             clauses.append(f"{listed(untested)} also {differ} (not tested{' apart' if self.acting else ''})")
         return "; ".join(clauses)
 
-    def _shown(self, many: bool) -> str:
+    def _idle_clauses(self, harmless: dict[tuple[str, ...], list[Difference]]) -> Iterator[str]:
+        """What is in the factors that do nothing: all of them together where that was run, else factor by factor."""
+        extra = [_generic(name) for name in self.idle if not any(name in each.factors for each in self.differences)]
+        each = [difference for group in harmless.values() for difference in group]
+        several = [factors for factors, group in harmless.items() if are_several(group) or len(factors) > 1]
+        if not several or self.is_noisy or self._do_nothing_together():
+            names = [*filter(None, [listed(each)]), *extra]
+            if names:
+                many = are_several(each) or len(extra) + len(each) > 1
+                yield f"{join_names(names)} also {self._shown(many, together=bool(several))}"
+            return
+        single = [difference for factors, group in harmless.items() if factors not in several for difference in group]
+        if names := [*filter(None, [listed(single)]), *extra]:
+            yield f"{join_names(names)} also {self._shown(len(single) + len(extra) > 1)}"
+        for factors in several:
+            if len(factors) > 1:  # which of them holds each difference is not known
+                names = [_generic(name) for name in factors]
+                yield f"{join_names(names)} also differ and, each by itself, do not matter here"
+            else:
+                yield f"{listed(harmless[factors])} also {self._shown(many=True, together=True)}"
+
+    def _do_nothing_together(self) -> bool:
+        """Whether the idle factors were seen to do nothing all together, added to A and taken from B."""
+        idle, every = frozenset(self.idle), frozenset(self.causes.factors)
+        pairs = ((Coalition(), idle), (every - idle, every))
+        known = [(self.hybrids[a], self.hybrids[b]) for a, b in pairs if a in self.hybrids and b in self.hybrids]
+        return len(known) == len(pairs) and all(self._are_alike(left, right) for left, right in known)
+
+    def _cleared_clauses(self, cleared: dict[str, list[Difference]]) -> Iterator[str]:
+        """What differs beside the only guilty item of a factor."""
+        for factor, group in cleared.items():
+            many, more = are_several(group), self._top(factor)[0].cleared - len(group)
+            if more > 0:  # of which the report has no difference of its own
+                differ, matter = ("differ", "do not") if many else ("differs", "does not")
+                yield f"{listed(group)} also {differ} and, together with {more:,} more, {matter} matter here"
+            else:
+                yield f"{listed(group)} also {self._shown(many, together=many)}"
+
+    def _shown(self, many: bool, *, together: bool = False) -> str:
         if self.is_noisy:
             effect = "their effect" if many else "its effect"
             return f"{'differ' if many else 'differs'}, and {effect} cannot be distinguished from noise"
-        return "differ and do not matter here" if many else "differs and does not matter here"
+        if not many:
+            return "differs and does not matter here"
+        return f"differ and {'together ' if together else ''}do not matter here"
 
-    def _is_cleared(self, difference: Difference, holders: Sequence[str]) -> bool:
-        """Whether a package beside the guilty one was seen to do nothing: B without the latter is A, A with it is B.
+    def _cleared_beside(self, difference: Difference, holders: Sequence[str]) -> bool:
+        """Whether it is beside the only guilty package or parameter, and all beside that was seen to do nothing.
 
         What follows from the packages, such as the BLAS that comes with numpy, is not cleared by that.
         """
@@ -299,7 +365,7 @@ class CauseWording:
         top = self._top(holders[0])
         if any(difference.path == culprit.path for culprit in top):
             return False
-        return len(top) == 1 and top[0].alone and top[0].sufficient and not self.is_noisy
+        return len(top) == 1 and top[0].alone and top[0].sufficient and top[0].cleared > 0 and not self.is_noisy
 
     def _is_named(self, difference: Difference, holders: Sequence[str]) -> bool:
         """Whether the sentence of the cause has named a difference, or a factor that has it."""
@@ -325,10 +391,8 @@ def culprit_name(culprit: Culprit) -> str:
     return "the interpreter" if culprit.path == ("interpreter",) else show(culprit.path[-1], 120)
 
 
-def _are_alike(left: Hybrid, right: Hybrid) -> bool:
-    if left.outputs != right.outputs or (left.outputs == "neither" and left.rows_as_b != right.rows_as_b):
-        return False
-    return abs(left.score - right.score) <= NEGLIGIBLE or left.rows_as_b is None or right.rows_as_b is None
+def _generic(factor: str) -> str:
+    return FACTOR_NAMES.get(factor, show(factor, 80))
 
 
 def _share(share: float) -> str:

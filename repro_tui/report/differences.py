@@ -101,6 +101,13 @@ def differences_of(areas: Areas) -> list[Difference]:
     return sorted(differences, key=lambda difference: SEVERITY_ORDER[difference.finding.severity])
 
 
+def is_all_known(areas: Areas) -> bool:
+    """Whether every area was recorded and read, so that what is not listed does not differ."""
+    static = [getattr(areas, name) for name in STATIC]
+    is_open = any(finding.change == "unknown" for area in static for finding in area.findings)
+    return not is_open and all(area.status not in ("unknown", "not-recorded") for area in static)
+
+
 def listed(differences: Sequence[Difference], most: int = MOST_NAMED) -> str:
     """Differences as a list in a sentence: the first with their values, the others counted by their nouns.
 

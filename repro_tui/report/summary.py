@@ -24,7 +24,7 @@ from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
 from repro_tui.report.cause_sentences import CauseWording
-from repro_tui.report.differences import Difference, are_several, differences_of, listed
+from repro_tui.report.differences import Difference, are_several, differences_of, is_all_known, listed
 from repro_tui.report.next_step import next_after_grade, next_step, uncommitted
 from repro_tui.report.outcome import largest_difference, noise_sentence, outcome_notes, verdict_sentence
 from repro_tui.report.stress import stress_sentences
@@ -50,7 +50,7 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
     failed = list(failures_of(sides))
     head = "; ".join(_failure(sides, letters, side) for letters, side in failed)
     head = head or verdict_sentence(area, verdict, _runs(sides))
-    reasons = _reasons(area, verdict, causes, differences)
+    reasons = _reasons(area, verdict, causes, differences, all_known=is_all_known(areas))
     rest = [_others(areas, verdict, causes, differences, reasons_known=not failed)]
     step = f"{NEXT}{next_step(sides, areas, verdict, causes)}"
     notes = [*_audit_notes(sides, areas, verdict, causes, reasons), *_isolation_notes(sides)]
@@ -173,11 +173,16 @@ def _basis(areas: Areas, sides: Sides) -> Iterator[str]:
 
 
 def _reasons(
-    area: PredictionsArea, verdict: Verdict, causes: Causes | None, differences: Sequence[Difference]
+    area: PredictionsArea,
+    verdict: Verdict,
+    causes: Causes | None,
+    differences: Sequence[Difference],
+    *,
+    all_known: bool,
 ) -> list[str]:
     """Why the predictions moved, and what restores A; without a search, what the repeated runs show."""
     if causes is not None and causes.factors and not causes.note and verdict == "drift":
-        wording = CauseWording(causes, differences)
+        wording = CauseWording(causes, differences, all_known)
         return [text for text in (wording.cause(), wording.restores()) if text]
     if causes is not None and causes.sentences and (causes.factors or verdict == "drift"):
         return [causes.sentences[0] if causes.factors else f"The cause was not found: {causes.note}"]
@@ -206,7 +211,7 @@ def _others(
     """
     clauses: list[str] = []
     if causes is not None and causes.factors and not causes.note and verdict == "drift":
-        clauses.append(CauseWording(causes, differences).others())
+        clauses.append(CauseWording(causes, differences, is_all_known(areas)).others())
     elif differences:
         clauses.append(_untested(areas, verdict, causes, differences))
     clauses += _unknown(areas, reasons_known)

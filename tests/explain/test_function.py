@@ -246,7 +246,16 @@ def test_its_dictionary_has_the_shape_of_a_report(shares: bool) -> None:
     report = json.loads(json.dumps(explanation.to_dict(), allow_nan=False))
     jsonschema.validate(report, definitions["Causes"] | {"$defs": definitions})
     assert set(report) == set(definitions["Causes"]["properties"])
-    assert report["culprits"] == [{"factor": "x", "path": [], "a": 0, "b": 1.5, "sufficient": True, "alone": True}]
+    (culprit,) = report["culprits"]
+    assert culprit == {
+        "factor": "x",
+        "path": [],
+        "a": 0,
+        "b": 1.5,
+        "sufficient": True,
+        "alone": True,
+        "cleared": 0 if shares else 1,
+    }
 
 
 def test_nothing_heavy_is_imported_before_it_is_called() -> None:

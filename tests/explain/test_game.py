@@ -205,14 +205,17 @@ def test_several_small_effects_are_each_less_than_a_hundredth() -> None:
     assert "b and c explain less than 1 % each." in sentences
 
 
-def test_a_single_factor_must_be_the_cause() -> None:
+def test_a_single_factor_is_only_the_cause_where_all_that_can_differ_is_known() -> None:
+    """A function has no more than its arguments; of a deployment, what is not recorded may differ too."""
     values = {frozenset(): 0.0, frozenset({"code"}): 1.0, frozenset({"parameters"}): 1.0}
     for name, sentence in (
-        ("code", "Only the code differs, so it must be the cause."),
-        ("parameters", "Only the parameters differ, so they must be the cause."),
+        ("code", "Of what can be exchanged, only the code differs."),
+        ("parameters", "Of what can be exchanged, only the parameters differ."),
     ):
         attribution = attribute((name,), CountedGame(values.__getitem__))
         assert list(factor_sentences(attribution)) == [sentence]
+        (plain,) = factor_sentences(attribution, FactorNaming(plain=True))
+        assert plain.endswith(" must be the cause.")
 
 
 def test_a_share_of_more_than_a_hundredth_is_reported_as_a_number() -> None:
@@ -233,6 +236,22 @@ def test_a_factor_is_idle_only_where_every_pair_of_hybrids_shows_it() -> None:
     assert [name for name in "abz" if attribution.idle(name)] == ["z"]
     attribution = play("abz", lambda s: float("a" in s), broken=lambda s: s == {"b"})
     assert not any(map(attribution.idle, "abz"))
+
+
+def test_a_factor_that_moves_a_few_rows_at_a_right_angle_to_the_change_is_not_idle() -> None:
+    """`y` and `z` each move one row, by so little that the hybrid counts as A, and undo each other in B."""
+
+    def evaluate(sets: Sequence[Coalition]) -> list[Value]:
+        return [
+            Value(float("x" in s), reproduces="x" in s, restores="x" not in s, only_near=("y" in s) != ("z" in s))
+            for s in sets
+        ]
+
+    attribution = attribute(("x", "y", "z"), evaluate)
+    assert not any(map(attribution.idle, "xyz"))
+    assert {hybrid.from_b: hybrid.exact for hybrid in attribution.hybrids}["y",] is False
+    sentences = list(factor_sentences(attribution, FactorNaming(plain=True)))
+    assert "y and z explain less than 0.01 % each." in sentences
 
 
 def test_a_majority_that_no_end_shows_is_found_by_all_hybrids() -> None:

@@ -87,7 +87,7 @@ FACTORS = ("code", "environment", "parameters", "model")
 
 
 def hybrid(*from_b: str, score: float, outputs: str = "neither") -> Hybrid:
-    return Hybrid(from_b, score, score, outputs)
+    return Hybrid(from_b, score, score, outputs, exact=outputs != "neither")
 
 
 CAUSE = Causes(
@@ -110,6 +110,8 @@ CAUSE = Causes(
         hybrid("code", "parameters", "model", score=1.0, outputs="B"),
         hybrid("code", "environment", "model", score=0.664),
         hybrid("code", "environment", "parameters", score=0.336),
+        hybrid("code", "environment", score=0.0, outputs="A"),
+        hybrid("parameters", "model", score=1.0, outputs="B"),
     ),
     runs=8,
     sentences=("models/credit.json explains 66.4 %.",),
@@ -119,7 +121,9 @@ PACKAGE = replace(
     smallest=("environment",),
     shares={"code": 0.0, "environment": 1.0, "parameters": 0.0, "model": 0.0},
     restores=(("environment",),),
-    culprits=(Culprit("environment", ("packages", "numpy"), "1.26.4", "2.1.3", sufficient=True, alone=True),),
+    culprits=(
+        Culprit("environment", ("packages", "numpy"), "1.26.4", "2.1.3", sufficient=True, alone=True, cleared=1),
+    ),
     hybrids=(
         *(hybrid(name, score=0.0, outputs="A") for name in ("code", "parameters", "model")),
         hybrid("environment", score=1.0, outputs="B"),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repro_tui.model.causes import Causes, Culprit, Hybrid, Unresolved
-from repro_tui.model.finding import AreaName, Finding, area_of
+from repro_tui.model.finding import AreaName, Finding, area_of, not_recorded
 from repro_tui.model.predictions import VERDICTS
 from repro_tui.model.report import Areas
 from repro_tui.report.cause_sentences import CauseWording
@@ -32,6 +32,7 @@ from tests.report.kinds import (
     areas,
     every_kind,
     predictions,
+    same_areas,
     side,
     sides,
 )
@@ -104,7 +105,7 @@ def test_a_drift_with_two_causes() -> None:
         "models/credit.json (intercept -0.86 → -0.81 and 1 more value) explains 66.4 % of the change and "
         "parameters.model.threshold 0.5 → 0.6 explains 33.6 %.",
         "Reverting both together restores A.",
-        "numpy 1.26.4 → 2.1.3, BLAS, six 1.15.0 → 1.16.0 and 2 commits also differ and do not matter here.",
+        "numpy 1.26.4 → 2.1.3, BLAS, six 1.15.0 → 1.16.0 and 2 commits also differ and together do not matter here.",
         "Next: unless the change is intended, revert parameters.model.threshold (params.yaml) and models/credit.json "
         "in staging.",
     )
@@ -152,7 +153,7 @@ def others(causes: Causes, area: Any = None) -> str:
 
 def test_what_was_not_tried_alone_is_not_cleared() -> None:
     untried = replace(CAUSE, hybrids=tuple(hybrid for hybrid in CAUSE.hybrids if hybrid.from_b != ("environment",)))
-    assert others(untried) == "2 commits also differ and do not matter here"
+    assert others(untried) == "2 commits also differ and together do not matter here"
     cause = CauseWording(untried, differences_of(areas(predictions()))).cause()
     assert "the effect of the environment (numpy 1.26.4 → 2.1.3, BLAS and 1 more package) is not known" in cause
 
@@ -182,17 +183,84 @@ def test_a_small_share_is_named_and_not_cleared() -> None:
     assert "the code (2 commits) explains less than 0.01 %" in wording.cause()
 
 
+@pytest.mark.parametrize(
+    ("score", "share", "exact"),
+    [(0.00005, 0.00005, True), (0.0, 0.0, False)],
+    ids=["a share of 0.005 %", "rows that move at a right angle to the change"],
+)
+def test_a_hybrid_that_only_counts_as_a_clears_nothing(score: float, share: float, exact: bool) -> None:
+    hybrids = tuple(replace(h, score=score, exact=exact) if h.from_b == ("code",) else h for h in CAUSE.hybrids)
+    wording = CauseWording(
+        replace(CAUSE, shares={**CAUSE.shares, "code": share}, hybrids=hybrids), differences_of(areas(predictions()))
+    )
+    assert "code" not in wording.idle
+    assert "the code (2 commits) explains less than 0.01 %" in wording.cause()
+
+
+NOISY = replace(CAUSE, hybrids=tuple(replace(hybrid, rows_as_b=None, exact=False) for hybrid in CAUSE.hybrids))
+
+
 def test_in_noise_nothing_is_said_not_to_matter() -> None:
-    noisy = replace(CAUSE, hybrids=tuple(replace(hybrid, rows_as_b=None) for hybrid in CAUSE.hybrids))
+    noisy = replace(NOISY, noise=0.05)
     assert "do not matter" not in others(noisy)
     assert "cannot be distinguished from noise" in others(noisy)
 
 
+@pytest.mark.parametrize(("noise", "share"), [(0.0, 0.0), (0.01, 0.04)])
+def test_an_effect_beyond_the_noise_of_the_search_is_not_put_down_to_it(noise: float, share: float) -> None:
+    """A hybrid counts as A with up to a tenth of the change left, whatever the noise is."""
+    hybrids = tuple(replace(h, score=0.04) if h.from_b == ("code",) else h for h in NOISY.hybrids)
+    causes = replace(NOISY, noise=noise, shares={**NOISY.shares, "code": share}, hybrids=hybrids)
+    wording = CauseWording(causes, differences_of(areas(predictions())))
+    assert "code" not in wording.idle
+    assert "2 commits" not in wording.others()
+
+
 def test_what_came_with_the_guilty_package_is_not_cleared() -> None:
     text = others(PACKAGE)
-    assert "six 1.15.0 → 1.16.0 and 2 commits also differ and do not matter here; BLAS also differs (not tested" in text
+    six = "six 1.15.0 → 1.16.0 also differs and does not matter here"
+    assert f"2 commits also differ and together do not matter here; {six}; BLAS also differs (not tested" in text
     unsure = replace(PACKAGE, culprits=tuple(replace(culprit, alone=False) for culprit in PACKAGE.culprits))
     assert "six" in others(unsure).partition("; ")[2]
+    untried = replace(PACKAGE, culprits=tuple(replace(culprit, cleared=0) for culprit in PACKAGE.culprits))
+    assert "six 1.15.0 → 1.16.0 also differ (not tested" in others(untried)
+
+
+GUILTY = Culprit("parameters", ("model", "threshold"), 0.5, 0.6, sufficient=True, alone=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "cleared", "text"),
+    [
+        ("x", 1, "parameters.x 1 → 2 also differs and does not matter here"),
+        ("xy", 2, "parameters.x 1 → 2 and parameters.y 1 → 2 also differ and together do not matter here"),
+        ("x", 2, "parameters.x 1 → 2 also differs and, together with 1 more, does not matter here"),
+        ("xy", 0, "parameters.x 1 → 2 and parameters.y 1 → 2 also differ (not tested apart)"),
+    ],
+)
+def test_two_parameters_that_may_cancel_each_other_are_only_cleared_together(
+    names: str, cleared: int, text: str
+) -> None:
+    causes = Causes(
+        factors=("parameters",),
+        shares={"parameters": 1.0},
+        smallest=("parameters",),
+        restores=(("parameters",),),
+        culprits=(replace(GUILTY, cleared=cleared),),
+    )
+    findings = [Finding(("model", "threshold"), "changed", 0.5, 0.6)]
+    findings += [Finding((name,), "changed", 1, 2) for name in names]
+    area = replace(same_areas(predictions()), parameters=area_of(tuple(findings), 0))
+    assert CauseWording(causes, differences_of(area)).others() == text
+
+
+def test_idle_factors_are_only_cleared_together_where_that_was_run() -> None:
+    """Without that hybrid, each is cleared as a whole, and what is in it as little apart as before."""
+    apart = replace(CAUSE, hybrids=tuple(h for h in CAUSE.hybrids if set(h.from_b) != {"code", "environment"}))
+    assert others(apart) == (
+        "numpy 1.26.4 → 2.1.3, BLAS and six 1.15.0 → 1.16.0 also differ and together do not matter here; "
+        "2 commits also differ and together do not matter here"
+    )
 
 
 def test_a_variable_that_may_belong_to_a_guilty_image_is_not_cleared() -> None:
@@ -205,8 +273,8 @@ def test_a_variable_that_may_belong_to_a_guilty_image_is_not_cleared() -> None:
         shares={**CAUSE.shares, "variables": 0.0, "environment": 0.5, "model": 0.164},
         culprits=(),
         hybrids=(
-            Hybrid(("variables",), 0.0, 0.0, "A"),
-            Hybrid(FACTORS, 1.0, 1.0, "B"),
+            Hybrid(("variables",), 0.0, 0.0, "A", exact=True),
+            Hybrid(FACTORS, 1.0, 1.0, "B", exact=True),
         ),
     )
     wording = CauseWording(causes, differences_of(with_variable))
@@ -373,3 +441,24 @@ def test_of_many_differences_a_sentence_names_few(count: int, named: int) -> Non
     assert text.count("→") == named
     rest = f" and {count - named:,} more parameter{'s' if count - named > 1 else ''}"
     assert text.endswith(rest if count > named else " and p4 1 → 2")
+
+
+@pytest.mark.parametrize("state", ["not recorded", "unknown", "known", "shown by a run"])
+def test_what_is_not_known_leaves_the_cause_open(state: str) -> None:
+    every = replace(
+        same_areas(predictions()),
+        data=area_of((), 1),
+        parameters=area_of((Finding(("model", "threshold"), "changed", 0.5, 0.6),), 0),
+    )
+    if state == "unknown":
+        every = replace(every, environment=area_of((Finding(("system", "libc"), "unknown", note="not read"),), 2))
+    elif state != "known":
+        every = replace(every, data=not_recorded())
+    culprit = replace(GUILTY, cleared=1 if state == "shown by a run" else 0)
+    causes = Causes(factors=("parameters",), shares={"parameters": 1.0}, culprits=(culprit,), sentences=("x",))
+    (text,) = [text for text in summarise(sides(), every, "drift", causes).sentences if text.startswith("Only")]
+    head = {
+        "known": "Only the parameters differ, so they are the cause: ",
+        "shown by a run": "Only the parameters differ of what is known, so they are the cause: ",
+    }.get(state, "Only the parameters differ of what is known, so they may be the cause: ")
+    assert text == f"{head}parameters.model.threshold 0.5 → 0.6."

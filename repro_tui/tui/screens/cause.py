@@ -16,7 +16,7 @@ from repro_tui.model.finding import Area, AreaName, Finding
 from repro_tui.model.report import Areas, Report
 from repro_tui.report.cause_rows import effects
 from repro_tui.report.cause_sentences import CauseWording, culprit_name
-from repro_tui.report.differences import differences_of, value_pair
+from repro_tui.report.differences import differences_of, is_all_known, value_pair
 from repro_tui.report.words import sentence
 from repro_tui.support.text import brief_part, join_names, plural, shorten_middle, show, signed_part, without_hashes
 from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, area_key, key_of, some
@@ -280,7 +280,7 @@ def _answer(causes: Causes, areas: Areas) -> list[tuple[str, str]]:
     """
     if not causes.factors or causes.note:
         return [(show(text), "bold") for text in causes.sentences]
-    wording = CauseWording(causes, differences_of(areas))
+    wording = CauseWording(causes, differences_of(areas), is_all_known(areas))
     texts = ((wording.cause(), "bold"), (wording.restores(), "bold"), (wording.others(), ""))
     return [(sentence(without_hashes(_with_capital(text))), style) for text, style in texts if text]
 
