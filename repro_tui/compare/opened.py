@@ -18,7 +18,7 @@ from repro_tui.formats.child import python_child
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.support.context import Context
 from repro_tui.support.plain import from_plain
-from repro_tui.support.redact import is_secret_name
+from repro_tui.support.redact import is_secret_name, is_secret_value
 from repro_tui.support.regular import open_regular
 from repro_tui.support.text import show, show_lines
 
@@ -154,14 +154,15 @@ class FileOpener:
         name = SEPARATOR.join(show(part, LONGEST_NAME) for part in finding.path) or "value"
         path = (*above, name)
         last = finding.path[-1] if finding.path else ""
-        a, b = (_shown(self.context.redactor.value(secret or last, value)) for value in (finding.a, finding.b))
-        note = "\n".join(show_lines(finding.note, 600)) if not secret else ""
+        a, b = (self._shown(secret or last, value) for value in (finding.a, finding.b))
+        note = "\n".join(show_lines(self.context.redactor.text(finding.note), 600)) if not secret else ""
         children = tuple(self._clean(path, child, secret) for child in finding.children)
         return replace(finding, path=path, a=a, b=b, note=note, children=children)
 
-
-def _shown(value: object) -> object:
-    return "\n".join(show_lines(value, 20_000)) if isinstance(value, str) else value
+    def _shown(self, name: str, value: object) -> object:
+        if isinstance(value, str) and not is_secret_value(name, value):  # it may be the source of a cell
+            return "\n".join(show_lines(self.context.redactor.text(value), 20_000))
+        return self.context.redactor.value(name, value)
 
 
 def _size(finding: Finding) -> int:

@@ -16,6 +16,7 @@ from repro_tui.support.text import show
 
 MOST_FOR_DEEPDIFF = 1_000
 LONGEST_VALUE = 10_000
+UNSEEN = "the values differ in what is not shown: it is hidden, or beyond what is shown of a long text"
 ParameterChange = tuple[ParameterPath, Change, object, object]  # where, how, and the values of A and B
 
 
@@ -109,7 +110,8 @@ def _finding(change: ParameterChange, context: Context) -> Finding:
     names = tuple(map(_name, path))
     shown_a, shown_b = _shown(names, a, context), _shown(names, b, context)
     if kind != "changed" or type(a) is type(b):
-        return Finding(names, kind, shown_a, shown_b, "important")
+        is_unseen = kind == "changed" and repr(shown_a) == repr(shown_b)
+        return Finding(names, kind, shown_a, shown_b, "important", UNSEEN if is_unseen else "")
     types = f"{type_name(a)} became {type_name(b)}"
     if same_value(a, b):
         return Finding(names, kind, shown_a, shown_b, "notice", f"same value, other type: {types}")

@@ -14,6 +14,7 @@ _NAMES = {
     "dict": "table",
     "SetItems": "set",
     "FrozenSetItems": "frozenset",
+    "WithDropped": "value with dropped objects",
 }
 
 

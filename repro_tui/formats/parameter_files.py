@@ -6,18 +6,22 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from repro_tui.formats.documents import no_duplicates
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.sizes import size_over
-from repro_tui.support.text import show
+from repro_tui.support.text import quote, show
+
+if TYPE_CHECKING:
+    import yaml
 
 FORMATS = (".yaml", ".yml", ".json", ".toml")
 DEEPEST = 64
 LARGEST = 64 << 20  # bytes of a file
 MOST_VALUES = 2_000_000
 FAST_FROM = 256 << 10  # characters of YAML from which libyaml reads it
+MERGED = "tag:yaml.org,2002:merge"
 SAFE_DEPTH = 1_000  # of brackets and indentation, which libyaml's recursion bears
 
 
@@ -38,12 +42,15 @@ def parse(content: bytes, suffix: str, name: str) -> dict[str, object]:
     return value
 
 
-def parse_any(content: bytes, suffix: str, name: str) -> object:
-    """The value in a file with that extension. Raises Inconclusive if it cannot be read or is too large or too deep."""
+def parse_any(content: bytes, suffix: str, name: str, *, unique: bool = False) -> object:
+    """The value in a file with that extension. Raises Inconclusive if it cannot be read or is too large or too deep.
+
+    `unique`: also where a table of YAML has a key twice.
+    """
     if len(content) > LARGEST:
         raise too_large(name, len(content))
     try:
-        value = _parse(content.decode("utf-8"), suffix)
+        value = _parse(content.decode("utf-8"), suffix, unique)
     except (ValueError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         reason = f"{name} cannot be read as {suffix[1:].upper()}: {show(first, 300)}"
@@ -52,13 +59,13 @@ def parse_any(content: bytes, suffix: str, name: str) -> object:
     return value
 
 
-def _parse(text: str, suffix: str) -> object:
+def _parse(text: str, suffix: str, unique: bool) -> object:
     if suffix == ".json":
         document: object = json.loads(text, object_pairs_hook=no_duplicates)
         return document
     if suffix == ".toml":
         return tomllib.loads(text)
-    return parse_yaml(text)
+    return parse_yaml(text, unique=unique)
 
 
 def too_large(name: str, size: int) -> TooLargeError:
@@ -67,10 +74,11 @@ def too_large(name: str, size: int) -> TooLargeError:
     return TooLargeError(f"{name} has {own}, and at most {most} are read", "record it as data instead")
 
 
-def parse_yaml(text: str) -> object:
+def parse_yaml(text: str, *, unique: bool = False) -> object:
     """Parses YAML as PyYAML's safe loader does, which the deployed code probably uses. Raises ValueError.
 
-    A long text is read by libyaml, ten times as fast, where its nesting is surely bounded.
+    Of a key that occurs twice in a table, the loader keeps the last value; with `unique`, it is an error. A long text
+    is read by libyaml, ten times as fast, where its nesting is surely bounded.
     """
     import yaml
 
@@ -78,13 +86,54 @@ def parse_yaml(text: str) -> object:
     if len(text) >= FAST_FROM and yaml.__with_libyaml__ and _is_shallow(text):
         loader = yaml.CSafeLoader  # type: ignore[assignment]
     try:
-        document: object = yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders
+        document = _loaded(loader(text), unique)
     except yaml.MarkedYAMLError as error:  # its full text quotes the line, which may contain a secret
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ValueError(f"line {line}: {str(error.problem).partition(':')[0]}") from error
     except yaml.YAMLError as error:
         raise ValueError(type(error).__name__) from error
     return document
+
+
+def _loaded(loader: yaml.SafeLoader, unique: bool) -> object:
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if unique:
+            _check_keys(node, loader)
+        document: object = loader.construct_document(node)
+        return document
+    finally:
+        loader.dispose()
+
+
+def _check_keys(root: yaml.Node, loader: yaml.SafeLoader) -> None:
+    """Raises ValueError where a table has a key twice, as Python sees it: 1, 1.0 and true are one key of a dict.
+
+    What is merged in (`<<`) may be overridden by a key of the table itself.
+    """
+    import yaml
+
+    seen: set[int] = set()  # aliases share nodes
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or isinstance(node, yaml.ScalarNode):
+            continue
+        seen.add(id(node))
+        if not isinstance(node, yaml.MappingNode):
+            waiting += node.value
+            continue
+        keys: set[object] = set()
+        for key, value in node.value:
+            waiting += [key, value]
+            if isinstance(key, yaml.ScalarNode) and key.tag != MERGED:
+                name = loader.construct_object(key)
+                if name in keys:
+                    line = key.start_mark.line + 1 if key.start_mark else 0
+                    raise ValueError(f"line {line}: the key {quote(str(name))} occurs twice")
+                keys.add(name)
 
 
 def _is_shallow(text: str) -> bool:

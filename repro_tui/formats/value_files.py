@@ -16,6 +16,7 @@ from typing import cast
 
 import numpy as np
 
+from repro_tui.formats.documents import no_duplicates
 from repro_tui.formats.parameter_files import parse_any, write
 from repro_tui.model.errors import Inconclusive
 
@@ -68,7 +69,7 @@ def format_of(suffix: str) -> Format | None:
 
 def _json(content: bytes) -> object:
     try:
-        document: object = json.loads(content.decode("utf-8"))
+        document: object = json.loads(content.decode("utf-8"), object_pairs_hook=no_duplicates)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     return document
@@ -81,7 +82,7 @@ def _as_json(document: object) -> bytes:
 def _text(suffix: str) -> Format:
     def read(content: bytes) -> object:
         try:
-            return parse_any(content, suffix, "the file")
+            return parse_any(content, suffix, "the file", unique=True)
         except Inconclusive as error:
             raise ValueError(str(error)) from error
 
@@ -99,8 +100,11 @@ def _npz(content: bytes) -> dict[str, Array]:
             if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > LARGEST_ARRAYS:
                 raise ValueError("it has too many arrays, or they are too large")
             for member in members:
+                name = member.filename.removesuffix(".npy")
+                if name in arrays:
+                    raise ValueError("two of its arrays have the same name")
                 with archive.open(member) as stream:
-                    arrays[member.filename.removesuffix(".npy")] = _npy(stream.read())
+                    arrays[name] = _npy(stream.read())
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
         raise ValueError(str(error)) from error
     return arrays

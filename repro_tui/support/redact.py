@@ -125,6 +125,19 @@ class Redactor:
             places += _parts(text, needles)
         return _replaced(text, merged(places)) if places else text
 
+    def text(self, text: str) -> str:
+        """A text without the registered secrets, in which every URL has lost its user, password, query and fragment.
+
+        A digest of a URL that lost some of it stands behind it: two that differ only in that still differ.
+        """
+
+        def hide(match: re.Match[str]) -> str:
+            url = match.group()
+            stripped = strip_url(url)
+            return stripped if stripped == url else f"{stripped} ({self.digest(url)})"
+
+        return self.scrub(_URL.sub(hide, text))
+
     def _index(self) -> Needles:
         needles = self._needles
         if needles is None:

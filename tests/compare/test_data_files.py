@@ -102,6 +102,24 @@ def test_secrets_and_controls_do_not_get_through(tmp_path: Path, context: Contex
     assert fourth.b == "\\u{d800}"
 
 
+def test_known_secrets_in_the_cells_of_a_notebook_are_hidden_whatever_their_names(
+    tmp_path: Path, context: Context
+) -> None:
+    """In a cell's source and in its hunk; two addresses that only differ in what is hidden still differ."""
+    context.redactor.learn("canary-learnt-9f2")
+
+    def notebook(query: str) -> bytes:
+        source = f"x = 'canary-learnt-9f2'\ny = connect('https://u:canary-pw@h/x?q={query}')\n"
+        return json.dumps({"cells": [{"cell_type": "code", "source": source, "outputs": []}], "nbformat": 4}).encode()
+
+    area = compared(tmp_path, context, "n.ipynb", {"": notebook("canary-1")}, {"": notebook("canary-2")})
+    assert "canary" not in repr(area)
+    (cell,) = area.findings[0].children
+    assert cell.a != cell.b
+    (hunk,) = cell.children
+    assert len({line[1:] for line in hunk.note.split("\n") if line[:1] in "+-" and "connect" in line}) == 2
+
+
 def test_a_file_that_needs_too_much_memory_ends_at_its_bytes(
     tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ Members are unpacked into a scratch folder, one at a time and within limits: the
 
 from __future__ import annotations
 
+import stat
 import tempfile
 import zipfile
 import zlib
@@ -21,7 +22,8 @@ MOST_MEMBERS = 10_000
 LARGEST_MEMBER = 512 << 20
 LARGEST_SUM = 4 << 30  # bytes that are unpacked of one archive
 DEEPEST = 3
-EQUAL = "the members are equal, only the archive differs (such as their order, times or compression)"
+UNIX = 3  # the system whose modes a member has
+EQUAL = "the members are equal, only the archive differs (such as their order, times, modes or compression)"
 _ERRORS = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError, OSError, KeyError)
 
 
@@ -42,17 +44,21 @@ class Archive:
         with _opened(a) as archive_a, _opened(b) as archive_b:
             members_a, members_b = _members(archive_a), _members(archive_b)
             left = LARGEST_SUM
+            shown = _shown_names(a, {*members_a, *members_b})
             for name in dict.fromkeys((*members_a, *members_b)):
                 one_a, one_b = members_a.get(name), members_b.get(name)
                 if one_a is None or one_b is None:
                     change: Change = "added" if one_a is None else "removed"
-                    differences.add((_shown(a, name),), change, _size(one_a), _size(one_b))
+                    differences.add((shown[name],), change, _size(one_a), _size(one_b))
                     continue
+                if _type(one_a) != _type(one_b):
+                    note = f"{_type(one_a)} became {_type(one_b)}"
+                    differences.add((shown[name],), "changed", _size(one_a), _size(one_b), note)
                 left -= one_a.file_size + one_b.file_size
                 if left < 0 or max(one_a.file_size, one_b.file_size) > LARGEST_MEMBER:
-                    self._by_checksum(_shown(a, name), one_a, one_b, differences)
+                    self._by_checksum(shown[name], one_a, one_b, differences)
                 else:
-                    _compare_member(_shown(a, name), (archive_a, one_a), (archive_b, one_b), differences)
+                    _compare_member(shown[name], (archive_a, one_a), (archive_b, one_b), differences)
         return "" if differences.count else EQUAL
 
     def _by_checksum(self, name: str, a: zipfile.ZipInfo, b: zipfile.ZipInfo, differences: FileDifferences) -> None:
@@ -77,20 +83,30 @@ def _reason(error: Exception) -> str:
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    members = [member for member in archive.infolist() if not member.is_dir()]
+    members = archive.infolist()
     if len(members) > MOST_MEMBERS:
         raise UnreadableError(f"it has more than {MOST_MEMBERS:,} members")
     names = {member.filename: member for member in members}
     if len(names) < len(members):
         raise UnreadableError("two of its members have the same name")
+    if any(member.orig_filename != member.filename for member in members):  # the library cuts at the first zero byte
+        raise UnreadableError("the name of a member has a zero byte")
     roots = {name.partition("/")[0] for name in names if "/" in name}
     inside = all("/" in name for name in names) and "data.pkl" in {name.rpartition("/")[2] for name in names}
     prefix = f"{roots.pop()}/" if len(roots) == 1 and inside else ""
     return {name.removeprefix(prefix): member for name, member in names.items()}  # PyTorch's is the file's own name
 
 
-def _shown(archive: FileContent, name: str) -> str:
-    return name.removesuffix(".npy") if archive.suffix == ".npz" else name
+def _shown_names(archive: FileContent, names: set[str]) -> dict[str, str]:
+    """The members by the names that are shown: an array of an npz by its own, unless another member has that."""
+    short = {name: name.removesuffix(".npy") if archive.suffix == ".npz" else name for name in names}
+    return {name: shown if shown == name or shown not in names else name for name, shown in short.items()}
+
+
+def _type(member: zipfile.ZipInfo) -> str:
+    """What a member is unpacked as."""
+    kind = stat.S_IFMT(member.external_attr >> 16) if member.create_system == UNIX else 0
+    return "a folder" if member.is_dir() else "a link" if kind == stat.S_IFLNK else "a file"
 
 
 def _size(member: zipfile.ZipInfo | None) -> str | None:

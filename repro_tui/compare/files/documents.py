@@ -98,7 +98,7 @@ def _decimal(text: str) -> object:
 
 
 def _yaml(content: bytes) -> object:
-    return parse_yaml(_text(content))
+    return parse_yaml(_text(content), unique=True)
 
 
 def _starts_json(content: FileContent) -> bool:

@@ -2,7 +2,8 @@
 
 Lists of single values with many differing elements are one difference that counts them. Lists of different lengths are
 aligned first, so that an inserted element is one. The walk keeps its own stack, so that depth costs no recursion, and
-visits a pair of objects once, so that values that share or contain each other end.
+visits a pair of objects once, so that values that share or contain each other end. A place below the two values is its
+last name and the place above: a path is only written for a difference, so that a depth of n costs n and not n².
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from repro_tui.compare.aligned import ListIndex, align
+from repro_tui.compare.aligned import align
 from repro_tui.compare.files.base import FileDifferences, cut_texts, plain
 from repro_tui.compare.typed import identical, same_value, type_name
 from repro_tui.model.finding import Change, Finding
@@ -27,9 +28,11 @@ MOST_SHOWN = 20  # values of a table or list that is on one side only
 LONGEST_SHOWN = 500
 LONGEST_ALIGNED = 200_000  # elements of both lists
 SINGLE = (str, int, float, bool, type(None))
+DEEPEST_PATH = 200  # names of a path that are written
 Path = tuple[str, ...]
 Opened = Callable[[object], Mapping[str, object] | None]
-Compared = Callable[[Path, object, object, FileDifferences], bool]
+Compared = Callable[["Place", object, object, FileDifferences], bool]
+Pair = tuple["Place", object, object]
 
 
 def not_opened(value: object) -> Mapping[str, object] | None:
@@ -37,9 +40,33 @@ def not_opened(value: object) -> Mapping[str, object] | None:
     return None
 
 
-def not_compared(path: Path, a: object, b: object, differences: FileDifferences) -> bool:
+def not_compared(place: Place, a: object, b: object, differences: FileDifferences) -> bool:
     """For values of tables, lists and single values alone."""
     return False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where a pair of values is: its name below the place above; the two values themselves have none."""
+
+    above: Place | None = None
+    name: str = ""
+    depth: int = 0
+
+    def below(self, name: str) -> Place:
+        """The place of that name in the values here."""
+        return Place(self, name, self.depth + 1)
+
+    @property
+    def path(self) -> Path:
+        """The names from the top; of a very deep place, the last ones after the number of those above."""
+        names: list[str] = []
+        place: Place | None = self
+        while place is not None and place.above is not None and len(names) < DEEPEST_PATH:
+            names.append(place.name)
+            place = place.above
+        left = self.depth - len(names)
+        return (*([f"… ({plural(left, 'level')})"] if left else []), *reversed(names))
 
 
 @dataclass(slots=True)
@@ -52,10 +79,10 @@ class Walk:
     special: Compared = not_compared
     aligns: bool = True
 
-    def compare(self, a: object, b: object, path: Path = ()) -> None:
+    def compare(self, a: object, b: object) -> None:
         """Adds every difference of the two values, in order."""
         seen: dict[tuple[int, int], tuple[object, object]] = {}  # with the objects: an id is one only while they live
-        stack: list[tuple[Path, object, object]] = [(path, a, b)]
+        stack: list[Pair] = [(Place(), a, b)]
         while stack:
             here, left, right = stack.pop()
             if left is right and not isinstance(left, float):
@@ -66,55 +93,61 @@ class Walk:
                 seen[id(left), id(right)] = left, right
             stack += reversed(self._pair(here, left, right))
 
-    def _pair(self, path: Path, a: object, b: object) -> list[tuple[Path, object, object]]:
+    def _pair(self, place: Place, a: object, b: object) -> list[Pair]:
         """The pairs below a pair; what is a difference itself is added."""
         if a is ABSENT or b is ABSENT:
-            self._one_side(path, a, b)
+            self._one_side(place.path, a, b)
             return []
         if isinstance(a, list | tuple) and isinstance(b, list | tuple):
             if type(a) is not type(b):
-                self._single(path, a, b)
+                self._single(place, a, b)
                 return []
-            return self._lists(path, a, b)
-        if self.special(path, a, b, self.differences):
+            return self._lists(place, a, b)
+        if self.special(place, a, b, self.differences):
             return []
         table_a, table_b = self._table(a), self._table(b)
         if table_a is not None and table_b is not None and type(a) is type(b):
             typed_a, typed_b = _by_typed_key(table_a), _by_typed_key(table_b)
             return [
-                ((*path, key if isinstance(key, str) else key[1]), typed_a.get(key, ABSENT), typed_b.get(key, ABSENT))
+                (
+                    place.below(key if isinstance(key, str) else key[1]),
+                    typed_a.get(key, ABSENT),
+                    typed_b.get(key, ABSENT),
+                )
                 for key in dict.fromkeys((*typed_a, *typed_b))
             ]
-        self._single(path, a, b)
+        self._single(place, a, b)
         return []
 
     def _table(self, value: object) -> Mapping[str, object] | None:
         return value if isinstance(value, dict) else self.fields(value)
 
-    def _lists(self, path: Path, a: Sequence[object], b: Sequence[object]) -> list[tuple[Path, object, object]]:
+    def _lists(self, place: Place, a: Sequence[object], b: Sequence[object]) -> list[Pair]:
         if len(a) == len(b):
             if all(isinstance(item, SINGLE) for item in a) and all(isinstance(item, SINGLE) for item in b):
-                self._elements(path, a, b)
+                self._elements(place, a, b)
                 return []
-            return [((*path, str(index)), left, right) for index, (left, right) in enumerate(zip(a, b, strict=True))]
+            pairs = enumerate(zip(a, b, strict=True))
+            return [(place.below(str(index)), left, right) for index, (left, right) in pairs]
         if self.aligns and len(a) + len(b) <= LONGEST_ALIGNED:
             table_a, table_b = align(a, b)
             keys = sorted({*table_a, *table_b}, key=lambda key: (key.index, key.side))
-            return [((*path, _element(key)), table_a.get(key, ABSENT), table_b.get(key, ABSENT)) for key in keys]
+            return [(place.below(str(key)), table_a.get(key, ABSENT), table_b.get(key, ABSENT)) for key in keys]
         longer = max(len(a), len(b))
         return [
             (
-                (*path, str(index)),
+                place.below(str(index)),
                 a[index] if index < len(a) else ABSENT,
                 b[index] if index < len(b) else ABSENT,
             )
             for index in range(longer)
         ]
 
-    def _elements(self, path: Path, a: Sequence[object], b: Sequence[object]) -> None:
+    def _elements(self, place: Place, a: Sequence[object], b: Sequence[object]) -> None:
         """The elements that differ of two lists of single values: each where there are few, else one that counts."""
         pairs = zip(a, b, strict=True)
         differing = [index for index, (left, right) in enumerate(pairs) if not identical(left, right)]
+        path = place.path if differing else ()
         if len(differing) <= FEW:
             for index in differing:
                 self.differences.add_finding(self._difference((*path, str(index)), a[index], b[index], len(a)))
@@ -135,9 +168,9 @@ class Walk:
         shown = value if isinstance(value, SINGLE) else brief(value, self.fields)
         self.differences.add(path, change, None if a is ABSENT else shown, None if b is ABSENT else shown)
 
-    def _single(self, path: Path, a: object, b: object) -> None:
+    def _single(self, place: Place, a: object, b: object) -> None:
         if not identical(a, b):
-            self.differences.add_finding(self._difference(path, a, b, 0))
+            self.differences.add_finding(self._difference(place.path, a, b, 0))
 
     def _difference(self, path: Path, a: object, b: object, of: int) -> Finding:
         if isinstance(a, str) and isinstance(b, str) and type(a) is type(b):
@@ -166,10 +199,6 @@ def _shown_pair(a: object, b: object) -> tuple[object, object, str]:
 def _joined(note: str, of: int) -> str:
     place = f"of {plural(of, 'element')}" if of > 1 else ""
     return "; ".join(filter(None, (note, place)))
-
-
-def _element(key: ListIndex) -> str:
-    return str(key)
 
 
 def _largest(pairs: Sequence[tuple[object, object]]) -> float | None:

@@ -18,9 +18,14 @@ class FrozenSetItems(list[object]):
 
 
 def enter(table: dict[object, object], items: list[object]) -> None:
-    """Enters keys and values. A key that cannot be written as a name has a numbered one, and is compared as a value."""
+    """Enters keys and values. A key that cannot be written as a name has a numbered one, and is compared as a value.
+
+    A value that a later one of the same key replaces stays beside it: making it may have had an effect.
+    """
     for key, value in zip(items[::2], items[1::2], strict=True):
         name = _name(key)
+        if name in table:
+            table[f"[replaced {len(table)}]"] = (key, table[name])
         if name is None:
             table[f"[{type_name(key)} {len(table)}]"] = (key, value)  # no name of an entry looks like it
         else:

@@ -28,6 +28,7 @@ from repro_tui.compare.files.pickle_nodes import (
 )
 
 MOST_OPERATIONS = 10_000_000
+MOST_PICKLES = MOST_DROPPED = 1_000
 DEEPEST = 10
 LONGEST_LINE = 64 << 20
 MARK = object()
@@ -45,15 +46,23 @@ _NOTHING = frozenset("PROTO FRAME READONLY_BUFFER".split())
 
 
 def read_pickle(stream: BufferedReader) -> list[object]:
-    """The values that the pickles in a stream describe, one after the other. Raises UnreadableError."""
+    """The values that the pickles in a stream describe, one after the other. Raises UnreadableError.
+
+    A pickle that makes objects and drops them is a `WithDropped`.
+    """
     values: list[object] = []
     bounded = _Bytes(stream)
     while bounded.left:
         machine = _Machine(bounded)
-        values += [machine.run(), *machine.dropped]
-        if len(values) > 1_000:
-            raise UnreadableError("it has more than 1,000 pickles")
+        value = machine.run()
+        values.append(WithDropped({"value": value, "dropped": machine.dropped}) if machine.dropped else value)
+        if len(values) > MOST_PICKLES:
+            raise UnreadableError(f"it has more than {MOST_PICKLES:,} pickles")
     return values
+
+
+class WithDropped(dict[str, object]):
+    """The value of a pickle, and the objects that it makes and drops: they are no pickles after it."""
 
 
 class _Bytes:
@@ -124,6 +133,8 @@ class _Machine:
                 value.arguments[0].calls.append(value)
             elif value is not MARK:
                 self.dropped.append(value)
+        if len(self.dropped) > MOST_DROPPED:
+            raise UnreadableError(f"it makes more than {MOST_DROPPED:,} objects that it drops unused")
 
     def since_mark(self) -> list[object]:
         """Takes what is above the last mark off the stack, and the mark with it."""

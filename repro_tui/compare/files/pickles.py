@@ -11,7 +11,7 @@ from pathlib import Path
 
 from repro_tui.compare.files.arrays import StoredArray, compare_arrays
 from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError
-from repro_tui.compare.files.nested import Walk, brief
+from repro_tui.compare.files.nested import Place, Walk, brief
 from repro_tui.compare.files.pickle_nodes import NDARRAY, ArrayNode, GlobalNode, ObjectNode, fields_of
 from repro_tui.compare.files.pickle_stream import read_pickle
 from repro_tui.support.sizes import size_over
@@ -68,27 +68,27 @@ def _read(content: FileContent, start: int) -> list[object]:
         return read_pickle(stream)
 
 
-def _special(path: tuple[str, ...], a: object, b: object, differences: FileDifferences) -> bool:
+def _special(place: Place, a: object, b: object, differences: FileDifferences) -> bool:
     """Compares two arrays, two names of classes, two runs of bytes, or two values of different kinds."""
     a, b = _opened(a), _opened(b)
     if isinstance(a, ArrayNode) and isinstance(b, ArrayNode):
-        _compare_arrays(path, a, b, differences)
+        _compare_arrays(place.path, a, b, differences)
         return True
     if isinstance(a, GlobalNode) and isinstance(b, GlobalNode):
         if a.dotted != b.dotted:
-            differences.add(path, "changed", a.dotted, b.dotted, "a different class or function")
+            differences.add(place.path, "changed", a.dotted, b.dotted, "a different class or function")
         return True
     if isinstance(a, ObjectNode) and isinstance(b, ObjectNode) and a.type_name != b.type_name:
-        differences.add(path, "changed", a.type_name, b.type_name, "other class")
+        differences.add(place.path, "changed", a.type_name, b.type_name, "other class")
         return True
     if isinstance(a, bytes | bytearray) and type(a) is type(b):
         if a != b:
             left, right = (ArrayNode("|u1", "bytes", (len(raw),), bytes(raw)) for raw in (a, b))
-            _compare_arrays(path, left, right, differences)
+            _compare_arrays(place.path, left, right, differences)
         return True
     nodes = (ArrayNode, GlobalNode, ObjectNode)
     if (isinstance(a, nodes) or isinstance(b, nodes)) and type(a) is not type(b):
-        differences.add(path, "changed", brief(a), brief(b), "a different kind of value")
+        differences.add(place.path, "changed", brief(a), brief(b), "a different kind of value")
         return True
     return False
 
