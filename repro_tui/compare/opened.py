@@ -32,6 +32,7 @@ ROOM_OF_FILE = 512 << 10
 LONGEST_RESULT = 64 << 20
 LONGEST_NAME = 200
 SEPARATOR = " › "
+UNSEEN = "the values differ in what is not shown"
 FindingPath = tuple[str, ...]
 
 
@@ -157,11 +158,13 @@ class FileOpener:
         a, b = (self._shown(secret or last, value) for value in (finding.a, finding.b))
         note = "\n".join(show_lines(self.context.redactor.text(finding.note), 600)) if not secret else ""
         children = tuple(self._clean(path, child, secret) for child in finding.children)
+        if finding.change == "changed" and not children and repr(a) == repr(b) and not name.startswith("@@ "):
+            note = "; ".join(filter(None, (note, UNSEEN)))
         return replace(finding, path=path, a=a, b=b, note=note, children=children)
 
     def _shown(self, name: str, value: object) -> object:
         if isinstance(value, str) and not is_secret_value(name, value):  # it may be the source of a cell
-            return "\n".join(show_lines(self.context.redactor.text(value), 20_000))
+            return "\n".join(show(line, 20_000) for line in self.context.redactor.text(value).split("\n"))
         return self.context.redactor.value(name, value)
 
 

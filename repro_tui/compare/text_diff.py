@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from repro_tui.clients.git.line_diff import write_line_diff
-from repro_tui.compare.lines import LARGEST, LONGEST_LINE, MOST_HUNKS, MOST_LINES, compare_lines, shown_block
+from repro_tui.compare.lines import LARGEST, MOST_HUNKS, MOST_LINES, compare_lines, line_of, shown_block, shown_line
 from repro_tui.model.errors import Inconclusive
 from repro_tui.model.finding import AreaName, Finding
 from repro_tui.support.context import Context
@@ -34,7 +34,10 @@ MOST_OF_AREA = 4 << 20
 MOST_OF_HUNK = 1_000  # lines of each kind
 MOST_WRITTEN = 64 << 20  # characters of one file's diff in the audit's folder
 MOST_WRITTEN_OF_AREA = 512 << 20
-LONGEST_READ = 64 << 10  # bytes of a line
+LONGEST_READ = 16 << 20  # bytes of a line
+MOST_OF_BLOCK = 64 << 20  # characters of a changed block that are in memory; of the lines after these, SHORT
+SHORT = 64 << 10
+NO_END = " (no newline at the end)"
 LONGEST_WRITTEN = 10_000  # characters of a line
 CHECKED = 4_096  # lines between two looks at the cancel token
 HEADER = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
@@ -172,12 +175,18 @@ class _Kept:
 
     def add_all(self, lines: Iterator[bytes]) -> None:
         """Reads a diff to its end: the header of each hunk says how many lines it has, so no line can look like one."""
+        hunk: _Hunk | None = None
         for line in lines:
             header = HEADER.match(line)
             if header is not None:
-                self._hunk(header, lines)
+                self._keep(hunk)
+                hunk = self._hunk(header, lines)
+            elif hunk is not None and line.startswith(b"\\"):
+                hunk.end_without_newline()
+        self._keep(hunk)
 
-    def _hunk(self, header: re.Match[bytes], lines: Iterator[bytes]) -> None:
+    def _hunk(self, header: re.Match[bytes], lines: Iterator[bytes]) -> _Hunk | None:
+        """Reads the lines of a hunk; None where it is only counted."""
         start_a, left_a, start_b, left_b = (int(group) if group is not None else 1 for group in header.groups())
         self.hunks += 1
         keeps = len(self.findings) < MOST_HUNKS and self.size < self.room
@@ -187,7 +196,9 @@ class _Kept:
             if line is None:
                 break
             sign = line[:1]
-            if sign == b"\\":  # no newline at the end of the file
+            if sign == b"\\":
+                if hunk is not None:
+                    hunk.end_without_newline()
                 continue
             left_a -= sign != b"+"
             left_b -= sign != b"-"
@@ -195,6 +206,9 @@ class _Kept:
             self.added += sign == b"+"
             if hunk is not None:
                 hunk.add(sign, line[1:])
+        return hunk
+
+    def _keep(self, hunk: _Hunk | None) -> None:
         if hunk is not None:
             finding = hunk.finding(self.path)
             self.findings.append(finding)
@@ -228,15 +242,21 @@ class _Hunk:
     added: list[str] = field(default_factory=list)
     is_cut: bool = False
     is_closed: bool = False
+    last: bytes = b""  # the sign of the last line
+    unended: bytes = b""  # the sign of that whose file ends there without a newline
+    room: int = MOST_OF_BLOCK
 
     def add(self, sign: bytes, raw: bytes) -> None:
         """Adds a line by its sign (`-`, `+` or a blank)."""
+        self.last = sign
         if sign == b"-" and self.added:
             self._end_block()
         if self.is_closed:
             return
-        text = raw.decode("utf-8", "backslashreplace")
+        text = line_of(raw)
         if sign in (b"-", b"+"):
+            self.room -= len(text)
+            text = text if self.room > 0 else text[:SHORT]
             block = self.removed if sign == b"-" else self.added
             if len(block) < MOST_OF_HUNK:
                 block.append(text)
@@ -252,18 +272,25 @@ class _Hunk:
         if len(self.unified) >= 2 * MOST_OF_HUNK:
             self.is_cut = self.is_closed = True
             return
-        shown = show(text, LONGEST_LINE)
+        shown = shown_line(text)
         self.unified.append(" " + shown)
         self.a.append(shown)
         self.b.append(shown)
 
+    def end_without_newline(self) -> None:
+        """The last line that was added ends its file without a newline."""
+        self.unended = self.last
+
     def _end_block(self) -> None:
+        if self.removed and self.removed == self.added and self.unended in (b"-", b"+"):
+            block = self.removed if self.unended == b"-" else self.added
+            block[-1] += NO_END
         removed, added = shown_block(self.removed, self.added)
         self.unified += ["-" + line for line in removed]
         self.unified += ["+" + line for line in added]
         self.a += removed
         self.b += added
-        self.removed, self.added = [], []
+        self.removed, self.added, self.room = [], [], MOST_OF_BLOCK
         self.is_closed = self.is_cut
 
     def finding(self, path: FindingPath) -> Finding:

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 CAP = 2000
+BEFORE = 20  # characters before the first difference of two texts that are shown around it
 LONGEST_ESCAPE = 9  # characters: \u{e0001}
 QUOTED = 200
 LEAST_PART = 1e-4
@@ -40,6 +41,25 @@ def show(value: object, cap: int = CAP) -> str:
     if len(cleaned) > cap:
         cleaned = cleaned[:cap] if left_out > 0 else f"{cleaned[: cap - 1]}…"
     return f"{cleaned}… ({left_out:,} more)" if left_out > 0 else cleaned
+
+
+def show_apart(a: str, b: str, cap: int = CAP) -> tuple[str, str]:
+    """Two texts as `show` has them, and never alike where they differ.
+
+    A control character and the escape by which it is shown look alike, and so do long texts that differ after the cap:
+    then both are shown around their first difference, with every character but plain ASCII, and every backslash,
+    escaped as in Python.
+    """
+    left, right = show(a, cap), show(b, cap)
+    if left != right or a == b:
+        return left, right
+    start = max(0, first_difference(a, b) - BEFORE)
+    head = f"… ({start:,} before) " if start else ""
+    return tuple(head + show(_escaped(text[start : start + cap]), cap) for text in (a, b))  # type: ignore[return-value]
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")
 
 
 def clean_line(text: str) -> str:

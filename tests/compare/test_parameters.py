@@ -70,9 +70,7 @@ def test_equal_parameters_are_the_same_without_deepdiff(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
 
 
-@pytest.mark.parametrize(
-    ("a", "b"), [("https://h/x?v=1", "https://h/x?v=2"), ("x" * 20_000 + "a", "x" * 20_000 + "b")]
-)
+@pytest.mark.parametrize(("a", "b"), [("https://h/x?v=1", "https://h/x?v=2"), ("x" * 20_000 + "a", "x" * 20_000 + "b")])
 def test_values_that_are_shown_alike_are_said_to_differ_elsewhere(a: str, b: str, context: Context) -> None:
     (finding,) = compare_parameters(BuiltParameters({"k": a}), BuiltParameters({"k": b}), context).findings
     assert finding.a == finding.b

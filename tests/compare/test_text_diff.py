@@ -95,6 +95,34 @@ def test_a_missing_end_of_line_and_bytes_that_are_not_text(diffs: LineDiffs) -> 
     assert hunk.note.endswith("-end\n+end \\xff\\u{1b}[2J")
 
 
+ENDS = [
+    (b"end", b"end\n"),
+    (b"end\n", b"end"),
+    (b"\xff\n", b"\\xff\n"),
+    (b"\x1b\n", b"\\u{1b}\n"),
+    (b"end\n", b"end\r\n"),
+    (b"x" * 500_000 + b"a\n", b"x" * 500_000 + b"b\n"),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), ENDS, ids=range(len(ENDS)))
+def test_lines_that_look_alike_are_shown_apart_in_long_files_too(diffs: LineDiffs, a: bytes, b: bytes) -> None:
+    start = content(lines(9_000))
+    note, [hunk] = diffs.of_bytes(PATH, start + a, start + b)
+    assert note == "+1 -1 lines"
+    assert hunk.a != hunk.b
+    removed, added = ([line[1:] for line in hunk.note.split("\n") if line.startswith(sign)] for sign in "-+")
+    assert (len(removed), len(added)) == (1, 1)
+    assert removed != added
+
+
+def test_lines_that_differ_after_what_is_read_are_said_to(diffs: LineDiffs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_diff, "LONGEST_READ", 1_000)
+    _, [hunk] = diffs.of_bytes(PATH, *(content([*lines(9_000), "x" * 2_000 + end]) for end in "ab"))
+    assert hunk.a != hunk.b
+    assert hunk.b.endswith("(the two differ after what is read of them)")
+
+
 def test_the_kept_file_is_clean_and_has_no_secret(diffs: LineDiffs, audit: Path) -> None:
     diffs.context.redactor.learn("s3cr3t-w0rd")
     old, new = lines(30_000), [f"{line} \x1b]52;c;x\x07 s3cr3t-w0rd" for line in lines(30_000)]

@@ -29,7 +29,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from repro_tui.model.finding import Finding
-from repro_tui.support.text import first_difference, plural, show, show_lines
+from repro_tui.support.text import first_difference, plural, show, show_apart
 from repro_tui.tui.widgets.grid import ColumnSpec
 from repro_tui.tui.widgets.safe import SPACELESS, changed_segments, marked
 
@@ -93,15 +93,28 @@ def _hunk(hunk: Finding) -> Iterator[DiffLine]:
 
 def _aligned(text_a: object, text_b: object, number_a: int, number_b: int) -> Iterator[DiffLine]:
     """The lines of two texts, equal ones at one height; numbers count from `number_a` and `number_b` (0: none)."""
-    a, b = (show_lines(text, LONGEST, MOST_LINES) if isinstance(text, str) else [] for text in (text_a, text_b))
-    for a_from, a_to, b_from, b_to in _blocks(a, b):
+    a, b = (text.split("\n") if isinstance(text, str) else [] for text in (text_a, text_b))
+    rests = a[MOST_LINES:], b[MOST_LINES:]
+    for a_from, a_to, b_from, b_to in _blocks(a[:MOST_LINES], b[:MOST_LINES]):
         for line_a, line_b in zip_longest(range(a_from, a_to), range(b_from, b_to)):
+            shown_a, shown_b = _shown_pair(None if line_a is None else a[line_a], None if line_b is None else b[line_b])
             yield DiffLine(
-                None if line_a is None else a[line_a],
-                None if line_b is None else b[line_b],
+                shown_a,
+                shown_b,
                 number_a + line_a if number_a and line_a is not None else 0,
                 number_b + line_b if number_b and line_b is not None else 0,
             )
+    if any(rests):
+        remark_a, remark_b = (f"… ({plural(len(rest), 'more line')})" if rest else None for rest in rests)
+        if rests[0] != rests[1] and remark_a == remark_b:
+            remark_b = f"{remark_b}, which differ"
+        yield DiffLine(remark_a, remark_b)
+
+
+def _shown_pair(a: str | None, b: str | None) -> tuple[str | None, str | None]:
+    if a is None or b is None:
+        return (None if a is None else show(a, LONGEST)), (None if b is None else show(b, LONGEST))
+    return show_apart(a, b, LONGEST)
 
 
 def _blocks(a: list[str], b: list[str]) -> Iterator[tuple[int, int, int, int]]:

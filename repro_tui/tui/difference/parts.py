@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import islice, zip_longest
 
 from repro_tui.compare.typed import identical
+from repro_tui.formats.documents import no_duplicates
 from repro_tui.model.finding import Finding
 from repro_tui.support.text import plural
 from repro_tui.tui.difference.lines import changed_blocks
@@ -82,10 +84,16 @@ def _structured(value: object) -> object:
     if not isinstance(value, str) or value[:1] not in ("{", "[") or len(value) > LONGEST_DOCUMENT:
         return None
     try:
-        document = json.loads(value)
+        document = json.loads(value, object_pairs_hook=no_duplicates, parse_float=_float)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict | list) else None
+
+
+def _float(text: str) -> float | Decimal:
+    """A number with a fraction; one whose digits no float has keeps them."""
+    number = float(text)
+    return number if Decimal(repr(number)) == Decimal(text) else Decimal(text)
 
 
 def _differing(path: tuple[str, ...], a: object, b: object) -> Iterator[Pair]:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from repro_tui.model.finding import Finding
 from repro_tui.report.words import ABSENT, GLYPHS, finding_note
-from repro_tui.support.text import part, shorten_middle, show
+from repro_tui.support.text import part, shorten_middle, show, show_apart
 from repro_tui.tui.difference.parts import first_part
 from repro_tui.tui.difference.tree import Explained, FindingLine, is_folder
 from repro_tui.tui.differences import relative
@@ -222,8 +222,13 @@ def values(finding: Finding, width_a: int, width_b: int) -> tuple[Text, Text]:
         return Text(""), Text("")
     if finding.change != "changed":
         return Text(shortened(text_a, max(5, width_a))), Text(shortened(text_b, max(5, width_b)))
-    if isinstance(finding.a, str) and isinstance(finding.b, str) and "\n" in finding.a + finding.b:
-        text_a, text_b = _first_changed_line(finding.a, finding.b)
+    if isinstance(finding.a, str) and isinstance(finding.b, str):
+        line_a, line_b = finding.a, finding.b
+        if "\n" in line_a + line_b:
+            line_a, line_b = _first_changed_line(line_a, line_b)
+            text_a, text_b = _one_line(line_a), _one_line(line_b)
+        if text_a == text_b:
+            text_a, text_b = show_apart(line_a, line_b, LONGEST_VALUE)
     return marked_pair(text_a, text_b, width_a, width_b)
 
 
@@ -234,7 +239,7 @@ def _first_changed_line(a: str, b: str) -> tuple[str, str]:
         (index for index, (x, y) in enumerate(zip(lines_a, lines_b, strict=False)) if x != y),
         min(len(lines_a), len(lines_b)),
     )
-    return tuple(_one_line(side[first]) if first < len(side) else ABSENT for side in (lines_a, lines_b))  # type: ignore[return-value]
+    return tuple(side[first] if first < len(side) else ABSENT for side in (lines_a, lines_b))  # type: ignore[return-value]
 
 
 def _one_line(value: object) -> str:

@@ -15,9 +15,9 @@ from repro_tui.model.finding import Finding
 from repro_tui.tui.app import Auditor
 from repro_tui.tui.difference.lines import AROUND, DiffRows, fitted, folded, text_lines
 from repro_tui.tui.difference.listed import COLUMNS, DifferenceRows
-from repro_tui.tui.difference.pane import DifferencePane
+from repro_tui.tui.difference.pane import DifferencePane, lines_of
 from repro_tui.tui.difference.parts import extent, first_part, parts_of
-from repro_tui.tui.difference.rows import leaf_kept
+from repro_tui.tui.difference.rows import leaf_kept, values
 from repro_tui.tui.difference.tree import explained_by
 from repro_tui.tui.widgets.grid import Grid
 from repro_tui.tui.widgets.safe import around_difference
@@ -241,6 +241,34 @@ async def test_a_remark_on_both_sides_takes_the_room_of_both(audit: AuditFolder)
             await press(pilot)
             assert note in written(app)
             assert grid.render_line(1).cell_length == grid.size.width
+
+
+ALIKE = st.lists(
+    st.sampled_from(["a", "\n", "\r", "\r\n", "\x1b", "\\u{1b}", "\u0301" * 9, "\u0301" * 10, "\ud800", " "]),
+    max_size=8,
+).map("".join)
+
+
+@given(ALIKE, ALIKE)
+def test_texts_that_look_alike_are_shown_apart(a: str, b: str) -> None:
+    finding = Finding(("prompt",), "changed", a, b)
+    assert any(line.changed for line in lines_of(finding)) == (a != b)
+    shown_a, shown_b = (cell.plain for cell in values(finding, 40, 40))
+    assert (shown_a == shown_b) <= (a == b)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ('{"a": 1, "a": 2, "b": 1}', '{"a": 3, "a": 2, "b": 2}'),
+        ('{"a": 1.0000000000000000001, "b": 1}', '{"a": 1.0, "b": 2}'),
+    ],
+)
+def test_no_part_of_a_document_is_lost(a: str, b: str) -> None:
+    """A key that occurs twice, and digits that no float has."""
+    finding = Finding(("config",), "changed", a, b)
+    parts = parts_of(finding)
+    assert {part.path[-1] for part in parts} == {"a", "b"} or (not parts and lines_of(finding)[0].changed)
 
 
 @given(TEXT, TEXT, st.integers(12, 60))
