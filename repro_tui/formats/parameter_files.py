@@ -21,6 +21,7 @@ DEEPEST = 64
 LARGEST = 64 << 20  # bytes of a file
 MOST_VALUES = 2_000_000
 FAST_FROM = 256 << 10  # characters of YAML from which libyaml reads it
+NESTED = (dict, list)  # asked of every value: a union would be made anew each time
 MERGED = "tag:yaml.org,2002:merge"
 SAFE_DEPTH = 1_000  # of brackets and indentation, which libyaml's recursion bears
 
@@ -159,7 +160,7 @@ def check_size(value: object, name: str, most: int = MOST_VALUES, deepest: int =
             if seen + len(below) > most:
                 raise TooLargeError(f"{name} has more than {most:,} values", "record it as data instead")
         seen += len(below)
-        level = [node for node in below if isinstance(node, dict | list)]
+        level = [node for node in below if isinstance(node, NESTED)]
         if not level:
             return
     raise TooLargeError(f"{name} is nested deeper than {deepest} levels", f"reduce the nesting of {name}")

@@ -82,10 +82,15 @@ class FileDifferences:
         """Adds one difference; past the limit it is only counted."""
         self.add_finding(Finding(path, change, plain(a), plain(b), "notice", note))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether further differences are only counted: `count` may then be added to, without a finding."""
+        return len(self.kept) >= MOST_DIFFERENCES or self.room[0] <= 0
+
     def add_finding(self, finding: Finding) -> None:
         """Adds a difference that may have others below it."""
         self.count += 1
-        if len(self.kept) < MOST_DIFFERENCES and self.room[0] > 0:
+        if not self.is_full:
             self.kept.append(finding)
             self.room[0] -= 1
 

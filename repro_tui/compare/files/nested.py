@@ -96,7 +96,7 @@ class Walk:
     def _pair(self, place: Place, a: object, b: object) -> list[Pair]:
         """The pairs below a pair; what is a difference itself is added."""
         if a is ABSENT or b is ABSENT:
-            self._one_side(place.path, a, b)
+            self._one_side(place, a, b)
             return []
         if isinstance(a, list | tuple) and isinstance(b, list | tuple):
             if type(a) is not type(b):
@@ -129,14 +129,21 @@ class Walk:
                 return []
             pairs = enumerate(zip(a, b, strict=True))
             return [(place.below(str(index)), left, right) for index, (left, right) in pairs]
+        head, tail = _common_ends(a, b) if self.aligns else (0, 0)
+        return self._of_two_lengths(place, head, a[head : len(a) - tail], b[head : len(b) - tail])
+
+    def _of_two_lengths(self, place: Place, head: int, a: Sequence[object], b: Sequence[object]) -> list[Pair]:
+        """The pairs of two lists from the element `head` on: aligned, or where that takes too long, by position."""
         if self.aligns and len(a) + len(b) <= LONGEST_ALIGNED:
             table_a, table_b = align(a, b)
             keys = sorted({*table_a, *table_b}, key=lambda key: (key.index, key.side))
-            return [(place.below(str(key)), table_a.get(key, ABSENT), table_b.get(key, ABSENT)) for key in keys]
+            return [
+                (place.below(str(head + key.index)), table_a.get(key, ABSENT), table_b.get(key, ABSENT)) for key in keys
+            ]
         longer = max(len(a), len(b))
         return [
             (
-                place.below(str(index)),
+                place.below(str(head + index)),
                 a[index] if index < len(a) else ABSENT,
                 b[index] if index < len(b) else ABSENT,
             )
@@ -146,7 +153,7 @@ class Walk:
     def _elements(self, place: Place, a: Sequence[object], b: Sequence[object]) -> None:
         """The elements that differ of two lists of single values: each where there are few, else one that counts."""
         pairs = zip(a, b, strict=True)
-        differing = [index for index, (left, right) in enumerate(pairs) if not identical(left, right)]
+        differing = [index for index, (left, right) in enumerate(pairs) if not _are_alike(left, right)]
         path = place.path if differing else ()
         if len(differing) <= FEW:
             for index in differing:
@@ -162,14 +169,21 @@ class Walk:
         shown_a, shown_b, _ = _shown_pair(a[first], b[first])
         self.differences.add_finding(Finding(path, "changed", shown_a, shown_b, "notice", note, children))
 
-    def _one_side(self, path: Path, a: object, b: object) -> None:
+    def _one_side(self, place: Place, a: object, b: object) -> None:
         change: Change = "added" if a is ABSENT else "removed"
         value = b if a is ABSENT else a
+        if self.differences.is_full:
+            self.differences.count += 1
+            return
         shown = value if isinstance(value, SINGLE) else brief(value, self.fields)
-        self.differences.add(path, change, None if a is ABSENT else shown, None if b is ABSENT else shown)
+        self.differences.add(place.path, change, None if a is ABSENT else shown, None if b is ABSENT else shown)
 
     def _single(self, place: Place, a: object, b: object) -> None:
-        if not identical(a, b):
+        if _are_alike(a, b):
+            return
+        if self.differences.is_full:
+            self.differences.count += 1
+        else:
             self.differences.add_finding(self._difference(place.path, a, b, 0))
 
     def _difference(self, path: Path, a: object, b: object, of: int) -> Finding:
@@ -183,6 +197,25 @@ class Walk:
             single = isinstance(a, SINGLE) and isinstance(b, SINGLE)
             note = f"same value, other type: {types}" if single and same_value(a, b) else f"other type: {types}"
         return Finding(path, "changed", plain(shown_a), plain(shown_b), "notice", _joined(note, of))
+
+
+def _are_alike(a: object, b: object) -> bool:
+    """Whether two values are identical; of most that are, the first look says so, and lists may have millions."""
+    if isinstance(a, SINGLE) and type(a) is type(b) and a == b and a:
+        return True
+    return identical(a, b)
+
+
+def _common_ends(a: Sequence[object], b: Sequence[object]) -> tuple[int, int]:
+    """How many single values two lists begin and end with in common."""
+    shorter = min(len(a), len(b))
+    head = next((index for index in range(shorter) if not _are_same_single(a[index], b[index])), shorter)
+    rest = shorter - head
+    return head, next((index for index in range(rest) if not _are_same_single(a[-1 - index], b[-1 - index])), rest)
+
+
+def _are_same_single(a: object, b: object) -> bool:
+    return isinstance(a, SINGLE) and isinstance(b, SINGLE) and _are_alike(a, b)
 
 
 def _by_typed_key(table: Mapping[str, object]) -> dict[str | tuple[str, str], object]:

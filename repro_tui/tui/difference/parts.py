@@ -121,6 +121,9 @@ def _members(path: tuple[str, ...], a: Mapping[object, object], b: Mapping[objec
 def _elements(path: tuple[str, ...], a: Sequence[object], b: Sequence[object]) -> Iterator[Pair]:
     if len(a) == len(b) or max(len(a), len(b)) > MOST_ALIGNED:
         for index, (left, right) in enumerate(zip_longest(a, b, fillvalue=_ABSENT)):
+            # most elements of a long list are alike, which the first look mostly says
+            if isinstance(left, SINGLE) and type(left) is type(right) and left == right and left:
+                continue
             if not isinstance(left, SINGLE) or not _alike(left, right):
                 yield (*path, f"[{index}]"), left, right
         return

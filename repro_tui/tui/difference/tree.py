@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import AreaName, Finding, Severity
@@ -60,23 +61,29 @@ def explained_by(causes: Causes | None, area: AreaName) -> Explained:
         if causes and AREA_OF_FACTOR.get(factor) == area:
             shares[culprit.path] = causes.shares.get(culprit.factor, 0.0)
 
+    lengths = {len(path) for path in shares}
+    above: dict[FindingPath, float] = {}  # what a culprit is inside, which may be a file of a hundred thousand
+    files: dict[str, float] = {}  # culprits among files, and the folders around them
+    for path, value in shares.items():
+        for length in range(1, len(path) + 1):
+            above[path[:length]] = max(value, above.get(path[:length], value))
+        names = "/".join(path[1:]).split("/") if path[:1] == FILES else []
+        for name in accumulate(names, "{}/{}".format):
+            files[name] = max(value, files.get(name, value))
+
     def share(finding: Finding) -> float:
-        if not finding.path:
+        """A culprit's path may lack the section of the finding, or go further into a file.
+
+        A culprit among files has its file after the word "files"; a finding may have the folder apart.
+        """
+        path = finding.path
+        if not path or not shares:
             return 0.0
-        return max((value for path, value in shares.items() if _is_about(finding.path, path)), default=0.0)
+        ends = [shares[path[-length:]] for length in lengths if path[-length:] in shares]
+        name = "/".join(path).removesuffix("/")
+        return max([*ends, above.get(path, 0.0), files.get(name, 0.0)])
 
     return share
-
-
-def _is_about(path: FindingPath, culprit: FindingPath) -> bool:
-    """Whether a finding's path is that of a culprit, which may lack the section or go further into a file.
-
-    A culprit among files has its file after the word "files"; a finding has the folder apart, where that is an item.
-    """
-    if culprit[:1] == FILES and len(culprit) > 1:
-        file, name = "/".join(culprit[1:]), "/".join(path).removesuffix("/")
-        return file == name or file.startswith(f"{name}/")
-    return path[-len(culprit) :] == culprit or culprit[: len(path)] == path
 
 
 def in_reading_order(findings: Sequence[Finding], explained: Explained) -> list[Finding]:
@@ -144,7 +151,7 @@ def folder_of(finding: Finding) -> str:
 def opened_at_first(findings: Sequence[Finding], room: int) -> set[FindingPath]:
     """The folders of files that are open at first: level by level, as long as all lines fit into `room` rows."""
     opened: set[FindingPath] = set()
-    while True:
+    while len(findings) <= room:
         closed = [
             line.finding.path
             for line in flattened(findings, opened)
@@ -153,6 +160,7 @@ def opened_at_first(findings: Sequence[Finding], room: int) -> set[FindingPath]:
         if not closed or len(list(flattened(findings, opened | set(closed)))) > room:
             return opened
         opened |= set(closed)
+    return opened
 
 
 def without_same(findings: Sequence[Finding]) -> list[Finding]:
@@ -164,6 +172,33 @@ def without_same(findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
-def matches(finding: Finding, text: str) -> bool:
-    """Whether any part of a finding contains the text, which is in lower case."""
-    return text in f"{' '.join(finding.path)} {finding.a} {finding.b} {finding.note}".lower()
+def searched_text(finding: Finding) -> str:
+    """Every part of a finding, in lower case."""
+    return f"{' '.join(finding.path)} {finding.a} {finding.b} {finding.note}".lower()
+
+
+class OrderedFindings:
+    """The findings of an area in reading order, which are put in order once and searched with every key of a filter.
+
+    `in_tree`: files stand below their folders.
+    """
+
+    def __init__(self, findings: Sequence[Finding], explained: Explained, *, in_tree: bool) -> None:
+        ordered = in_reading_order(findings, explained)
+        self.findings = in_folders(ordered) if in_tree else ordered
+        self._searched: list[tuple[str, FindingLine]] = []
+        self._lines: tuple[set[FindingPath], list[FindingLine]] | None = None  # of what was open, and these
+
+    def lines(self, opened: set[FindingPath]) -> list[FindingLine]:
+        """Every line, open as far as `opened` says."""
+        if self._lines is None or self._lines[0] != opened:
+            self._lines = (set(opened), list(flattened(self.findings, opened)))
+        return self._lines[1]
+
+    def matching(self, text: str) -> list[FindingLine]:
+        """The lines with a part that contains the text, which is in lower case; all are open."""
+        if not self._searched:
+            self._searched = [
+                (searched_text(line.finding), line) for line in flattened(self.findings, set(), all_open=True)
+            ]
+        return [line for searched, line in self._searched if text in searched]

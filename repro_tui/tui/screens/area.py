@@ -24,13 +24,10 @@ from repro_tui.tui.difference.tree import (
     Explained,
     FindingLine,
     FindingPath,
+    OrderedFindings,
     explained_by,
-    flattened,
     folder_of,
-    in_folders,
-    in_reading_order,
     is_folder,
-    matches,
     opened_at_first,
     without_same,
 )
@@ -59,6 +56,7 @@ class AreaScreen(AuditScreen):
         self.title_text = area.capitalize()
         self.only_differences = True
         self.opened: set[FindingPath] | None = None  # the open lines; None before there were any
+        self._ordered: tuple[tuple[object, ...], OrderedFindings] | None = None  # of which findings, and these
 
     def compose(self) -> ComposeResult:
         """The counts; then the findings, and the difference of the one under the cursor."""
@@ -134,18 +132,22 @@ class AreaScreen(AuditScreen):
 
     def _visible_lines(self, findings: Sequence[Finding]) -> list[FindingLine]:
         """The lines that match the filter, open as far as they were opened."""
-        kept = without_same(findings) if self.only_differences else findings
-        ordered = in_reading_order(kept, self.explained)
-        if self.area == "code":
-            ordered = in_folders(ordered)
+        ordered = self._in_order(findings)
         if self.opened is None:
-            self.opened = opened_at_first(ordered, max(LEAST_OPEN, self.size.height - 6))
+            self.opened = opened_at_first(ordered.findings, max(LEAST_OPEN, self.size.height - 6))
         text = self._filter()
-        return [
-            line
-            for line in flattened(ordered, self.opened, all_open=bool(text))
-            if not text or matches(line.finding, text)
-        ]
+        return ordered.matching(text) if text else ordered.lines(self.opened)
+
+    def _in_order(self, findings: Sequence[Finding]) -> OrderedFindings:
+        """The findings in order; of the same findings, those that were put in order before."""
+        causes = self.store.report.causes if self.store.report else None
+        source = (findings, causes, self.only_differences)
+        before = self._ordered
+        if before is None or not all(new is old for new, old in zip(source, before[0], strict=True)):
+            kept = without_same(findings) if self.only_differences else findings
+            before = (source, OrderedFindings(kept, self.explained, in_tree=self.area == "code"))
+            self._ordered = before
+        return before[1]
 
     # -- the row under the cursor -------------------------------------------------------------------------------
 

@@ -43,6 +43,20 @@ def test_the_paths_that_differ(tmp_path: Path, kind: str) -> None:
     assert f"; {len(expected)} differences" in result.note
 
 
+def test_an_element_in_the_middle_of_a_very_long_list_is_one_difference(tmp_path: Path) -> None:
+    numbers = list(range(150_000))
+    a, b = numbers, [*numbers[:70_000], -5, *numbers[70_000:]]
+    result = seen(tmp_path, "x.json", json.dumps({"k": a}).encode(), json.dumps({"k": b}).encode())
+    assert result.values == {"k/70000": (None, -5)}
+
+
+def test_differences_beyond_those_that_are_listed_are_counted(tmp_path: Path) -> None:
+    a, b = ({"k": [[number + shift] for number in range(3_000)]} for shift in (0, 1))
+    b["k"].append([0])
+    result = seen(tmp_path, "x.json", json.dumps(a).encode(), json.dumps({**b, "a": 1, "b": 2}).encode())
+    assert (result.differences.count, len(result.differences.kept)) == (3_003, 1_000)
+
+
 def test_json_without_a_suffix_is_known_by_its_content(tmp_path: Path) -> None:
     assert seen(tmp_path, "config", b'{"a": 1}', b'{"a": 2}').values == {"a": (1, 2)}
 
