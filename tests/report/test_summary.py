@@ -436,11 +436,11 @@ def test_a_drift_of_many_columns_names_the_worst() -> None:
 @pytest.mark.parametrize(("count", "named"), [(5, 5), (8, 5), (9, 3), (400, 3)])
 def test_of_many_differences_a_sentence_names_few(count: int, named: int) -> None:
     """A list is read in one breath; all the others are counted."""
-    differences = [Difference("parameters", (f"p{n}",), f"p{n}", "1 → 2", "parameter", ()) for n in range(count)]
+    differences = [Difference("parameters", Finding((f"p{n}",), "changed", 1, 2)) for n in range(count)]
     text = listed(differences)
     assert text.count("→") == named
     rest = f" and {count - named:,} more parameter{'s' if count - named > 1 else ''}"
-    assert text.endswith(rest if count > named else " and p4 1 → 2")
+    assert text.endswith(rest if count > named else " and parameters.p4 1 → 2")
 
 
 @pytest.mark.parametrize("state", ["not recorded", "unknown", "known", "shown by a run"])
