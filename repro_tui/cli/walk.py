@@ -98,6 +98,11 @@ class FilmedTerminal:
                 self.y, self.x = max(1, numbers[0]) - 1, max(1, numbers[1] if len(numbers) > 1 else 1) - 1
             elif last == "C" and numbers:
                 self.x += max(1, numbers[0])
+            elif last == "G" and numbers:
+                self.x = max(1, numbers[0]) - 1
+            elif last == "X" and numbers:
+                end = min(self.x + max(1, numbers[0]), WIDTH)
+                self.lines[self.y][self.x : end] = [(" ", FilmLook("", self.look.background))] * (end - self.x)
             elif last == "m" and numbers:
                 self._style(list(map(str, numbers)))
             elif last == "J" and numbers == [2]:

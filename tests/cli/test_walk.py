@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 from repro_tui.cli.walk import HEIGHT, WALK, WIDTH, FilmedTerminal, as_cast, as_svg, record
@@ -28,6 +29,9 @@ def test_the_terminal_shows_what_is_written() -> None:
     assert "7" in terminal.lines[1][7][1].attributes
     terminal.write(SMALL[1][1])
     assert [line.rstrip() for line in terminal.text().splitlines()[1:3]] == ["  new <漢>", "line"]
+    terminal.write("\x1b[2G\x1b[1;48;2;0;0;255m\x1b[2Xa\x1b[0m")
+    assert terminal.text().splitlines()[2].rstrip() == "la e"
+    assert terminal.lines[2][2] == (" ", replace(terminal.look, background="#0000ff"))
 
 
 def test_the_svg_has_a_screen_for_every_event_and_nothing_from_outside() -> None:
