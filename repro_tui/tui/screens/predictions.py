@@ -91,7 +91,7 @@ class PredictionsScreen(CellsScreen):
         self.query_one("#table").display = not alone
         self.query_one("#left").styles.height = "auto" if alone else "1fr"
         columns = max(len(self.view.shown), 1) + 2  # the frame and the titles, and a row or why there is none
-        most = max(LEAST_COLUMNS_SHOWN, self.size.height // COLUMNS_PART)
+        most = max(LEAST_COLUMNS_SHOWN, self.size.height // COLUMNS_PART) + 1  # the frame
         self.query_one("#columns").styles.height = min(columns, most)
 
     def _fit_columns(self) -> None:
