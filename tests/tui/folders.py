@@ -38,7 +38,7 @@ CAUSES = Causes(
     restores=(("code",), ("parameters",)),
     culprits=(
         Culprit("parameters", ("boost",), 1.0, 1.5),
-        Culprit("environment", ("packages", "numpy"), "1.26.4", "2.1.3", sufficient=True, alone=True),
+        Culprit("environment", ("packages", "numpy"), "1.26.4", "2.1.3", sufficient=True, alone=True, cleared=1),
     ),
     runs=9,
     cached=4,

@@ -31,8 +31,8 @@ SINGLE = (str, int, float, bool, type(None))
 DEEPEST_PATH = 200  # names of a path that are written
 Path = tuple[str, ...]
 Opened = Callable[[object], Mapping[str, object] | None]
-Compared = Callable[["Place", object, object, FileDifferences], bool]
-Pair = tuple["Place", object, object]
+Compared = Callable[["ValuePlace", object, object, FileDifferences], bool]
+Pair = tuple["ValuePlace", object, object]
 
 
 def not_opened(value: object) -> Mapping[str, object] | None:
@@ -40,28 +40,28 @@ def not_opened(value: object) -> Mapping[str, object] | None:
     return None
 
 
-def not_compared(place: Place, a: object, b: object, differences: FileDifferences) -> bool:
+def not_compared(place: ValuePlace, a: object, b: object, differences: FileDifferences) -> bool:
     """For values of tables, lists and single values alone."""
     return False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class ValuePlace:
     """Where a pair of values is: its name below the place above; the two values themselves have none."""
 
-    above: Place | None = None
+    above: ValuePlace | None = None
     name: str = ""
     depth: int = 0
 
-    def below(self, name: str) -> Place:
+    def below(self, name: str) -> ValuePlace:
         """The place of that name in the values here."""
-        return Place(self, name, self.depth + 1)
+        return ValuePlace(self, name, self.depth + 1)
 
     @property
     def path(self) -> Path:
         """The names from the top; of a very deep place, the last ones after the number of those above."""
         names: list[str] = []
-        place: Place | None = self
+        place: ValuePlace | None = self
         while place is not None and place.above is not None and len(names) < DEEPEST_PATH:
             names.append(place.name)
             place = place.above
@@ -82,7 +82,7 @@ class Walk:
     def compare(self, a: object, b: object) -> None:
         """Adds every difference of the two values, in order."""
         seen: dict[tuple[int, int], tuple[object, object]] = {}  # with the objects: an id is one only while they live
-        stack: list[Pair] = [(Place(), a, b)]
+        stack: list[Pair] = [(ValuePlace(), a, b)]
         while stack:
             here, left, right = stack.pop()
             if left is right and not isinstance(left, float):
@@ -93,7 +93,7 @@ class Walk:
                 seen[id(left), id(right)] = left, right
             stack += reversed(self._pair(here, left, right))
 
-    def _pair(self, place: Place, a: object, b: object) -> list[Pair]:
+    def _pair(self, place: ValuePlace, a: object, b: object) -> list[Pair]:
         """The pairs below a pair; what is a difference itself is added."""
         if a is ABSENT or b is ABSENT:
             self._one_side(place, a, b)
@@ -122,7 +122,7 @@ class Walk:
     def _table(self, value: object) -> Mapping[str, object] | None:
         return value if isinstance(value, dict) else self.fields(value)
 
-    def _lists(self, place: Place, a: Sequence[object], b: Sequence[object]) -> list[Pair]:
+    def _lists(self, place: ValuePlace, a: Sequence[object], b: Sequence[object]) -> list[Pair]:
         if len(a) == len(b):
             if all(isinstance(item, SINGLE) for item in a) and all(isinstance(item, SINGLE) for item in b):
                 self._elements(place, a, b)
@@ -132,7 +132,7 @@ class Walk:
         head, tail = _common_ends(a, b) if self.aligns else (0, 0)
         return self._of_two_lengths(place, head, a[head : len(a) - tail], b[head : len(b) - tail])
 
-    def _of_two_lengths(self, place: Place, head: int, a: Sequence[object], b: Sequence[object]) -> list[Pair]:
+    def _of_two_lengths(self, place: ValuePlace, head: int, a: Sequence[object], b: Sequence[object]) -> list[Pair]:
         """The pairs of two lists from the element `head` on: aligned, or where that takes too long, by position."""
         if self.aligns and len(a) + len(b) <= LONGEST_ALIGNED:
             table_a, table_b = align(a, b)
@@ -150,7 +150,7 @@ class Walk:
             for index in range(longer)
         ]
 
-    def _elements(self, place: Place, a: Sequence[object], b: Sequence[object]) -> None:
+    def _elements(self, place: ValuePlace, a: Sequence[object], b: Sequence[object]) -> None:
         """The elements that differ of two lists of single values: each where there are few, else one that counts."""
         pairs = zip(a, b, strict=True)
         differing = [index for index, (left, right) in enumerate(pairs) if not _are_alike(left, right)]
@@ -169,7 +169,7 @@ class Walk:
         shown_a, shown_b, _ = _shown_pair(a[first], b[first])
         self.differences.add_finding(Finding(path, "changed", shown_a, shown_b, "notice", note, children))
 
-    def _one_side(self, place: Place, a: object, b: object) -> None:
+    def _one_side(self, place: ValuePlace, a: object, b: object) -> None:
         change: Change = "added" if a is ABSENT else "removed"
         value = b if a is ABSENT else a
         if self.differences.is_full:
@@ -178,7 +178,7 @@ class Walk:
         shown = value if isinstance(value, SINGLE) else brief(value, self.fields)
         self.differences.add(place.path, change, None if a is ABSENT else shown, None if b is ABSENT else shown)
 
-    def _single(self, place: Place, a: object, b: object) -> None:
+    def _single(self, place: ValuePlace, a: object, b: object) -> None:
         if _are_alike(a, b):
             return
         if self.differences.is_full:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from repro_tui.compare.files.arrays import StoredArray, compare_arrays
 from repro_tui.compare.files.base import FileContent, FileDifferences, UnreadableError
-from repro_tui.compare.files.nested import Place, Walk, brief
+from repro_tui.compare.files.nested import ValuePlace, Walk, brief
 from repro_tui.compare.files.pickle_nodes import NDARRAY, ArrayNode, GlobalNode, ObjectNode, fields_of
 from repro_tui.compare.files.pickle_stream import read_pickle
 from repro_tui.support.sizes import size_over
@@ -68,7 +68,7 @@ def _read(content: FileContent, start: int) -> list[object]:
         return read_pickle(stream)
 
 
-def _special(place: Place, a: object, b: object, differences: FileDifferences) -> bool:
+def _special(place: ValuePlace, a: object, b: object, differences: FileDifferences) -> bool:
     """Compares two arrays, two names of classes, two runs of bytes, or two values of different kinds."""
     a, b = _opened(a), _opened(b)
     if isinstance(a, ArrayNode) and isinstance(b, ArrayNode):

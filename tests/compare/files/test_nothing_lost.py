@@ -119,8 +119,8 @@ def test_a_value_that_another_one_of_its_key_replaces_is_compared(tmp_path: Path
 
 
 def test_a_dropped_object_is_no_pickle_that_follows(tmp_path: Path) -> None:
-    both, one = pickle.dumps(1) + pickle.dumps(2), b"\x80\x04K\x02K\x01."
-    result = seen(tmp_path, "m.pkl", both, one)
+    both, dropped = pickle.dumps(1) + pickle.dumps(2), b"\x80\x04K\x02K\x01."
+    result = seen(tmp_path, "m.pkl", both, dropped)
     assert result.differences.count
     assert "no difference" not in result.note
 
