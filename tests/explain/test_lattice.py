@@ -57,6 +57,20 @@ def find(
     return search(items, needs or {}, counted), counted.runs
 
 
+@pytest.mark.parametrize("near", ["", "alone", "without"])
+def test_what_is_beside_the_culprit_is_cleared_together_where_two_runs_have_shown_it(near: str) -> None:
+    """`y` and `z` may cancel each other out, as neither was tried by itself; a run that is only near shows nothing."""
+
+    def test(sets: Sequence[Hybrid]) -> list[Response]:
+        close = {"alone": {"x"}, "without": {"y", "z"}}.get(near)
+        return [Response("x" in s, restores="x" not in s, only_near=s == close) for s in sets]
+
+    culprits = search(["x", "y", "z"], {}, test)
+    assert culprits.names == ("x",)
+    assert culprits.cleared == (0 if near else 2)
+    assert find(["x", "y", "z"], lambda s: {"x", "y"} <= s)[0].cleared == 0
+
+
 def test_one_culprit_among_26_is_found_in_seven_runs() -> None:
     for name in names(26):
         culprits, runs = find(names(26), lambda s, name=name: name in s)

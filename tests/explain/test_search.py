@@ -18,9 +18,11 @@ from scipy import stats
 from repro_tui.compare.columns.tolerance import Rule
 from repro_tui.compare.projection import ProjectedColumn
 from repro_tui.explain import search as module
+from repro_tui.explain.drill import Drill
 from repro_tui.explain.execution import HybridRequest, HybridResult
 from repro_tui.explain.factors import Factors
 from repro_tui.explain.game import Attribution, Value
+from repro_tui.explain.inside.base import Inside
 from repro_tui.explain.measure import Ruler
 from repro_tui.explain.search import Search, find_causes, guilty
 from repro_tui.explain.trials import Trials, describe_value, repeated
@@ -94,6 +96,24 @@ def test_noisy_ends_with_two_runs_each_do_not_differ(runs: RunWriter) -> None:
     assert runs.ruler([0.0, 0.0, 0.001], [1.0, 1.0, 1.001]).ends_differ
     assert runs.ruler([0.0], [1.0], noisy=False).ends_differ
     assert not runs.ruler([0.0], [1e-9], noisy=False).ends_differ
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts_as", "only_near"),
+    [
+        ((0.0, 0.0), "A", False),
+        ((0.0, 0.009), "A", True),  # at a right angle to the change: its score is 0
+        ((0.009, 0.0), "A", True),
+        ((1.0, 0.0), "B", False),
+        ((1.0, -0.009), "B", True),
+        ((0.5, 0.0), "", False),
+    ],
+)
+def test_a_hybrid_that_counts_as_an_end_may_have_rows_that_are_off(
+    runs: RunWriter, rows: tuple[float, float], counts_as: str, only_near: bool
+) -> None:
+    value = runs.ruler([(0.0, 0.0)], [(1.0, 0.0)], noisy=False).value(runs(rows))
+    assert (value.restores, value.reproduces, value.only_near) == (counts_as == "A", counts_as == "B", only_near)
 
 
 @pytest.mark.parametrize(
@@ -320,6 +340,25 @@ def test_a_factor_is_searched_on_the_side_that_shows_its_effect(
     search = search_between(runs, [0.0], [1.0], scores)
     searched: list[Any] = list(search._inside("a", effects))
     assert searched == ([] if others is None else [("a", others)])
+
+
+@pytest.mark.parametrize(("others", "in_b"), [("bc", True), ("", False), ("b", False)])
+def test_what_restores_a_and_what_is_cleared_is_only_taken_from_hybrids_of_b(
+    runs: RunWriter, others: str, in_b: bool
+) -> None:
+    """Where the search is in A, none of its hybrids is B without an item."""
+    scores: dict[str, Sequence[Rows]] = {"bc": [0.0], "abc": [1.0], "": [0.0], "a": [1.0], "b": [0.0], "ab": [1.0]}
+    trials = search_between(runs, [0.0], [1.0], scores).trials
+    ends = trials.ends("a", frozenset(others))
+    assert ends is not None
+    values = {"x": 1.0, "y": 0.0}
+    trials.executor = ScriptedExecutor(runs, {frozenset({name}): [value] for name, value in values.items()})  # type: ignore[assignment]
+    inside = Inside("a", ("x", "y"), lambda *_: None, lambda item: (1, 2), lambda item: (item,))  # type: ignore[arg-type, return-value]
+    (group,) = Drill(trials, "a", frozenset(others), ends)._items(inside)
+    assert group.culprits.names == ("x",)
+    assert (group.culprits.restoring, group.culprits.cleared) == (({"x"}, 1) if in_b else (frozenset(), 0))
+    (again,) = Drill(trials, "a", frozenset(others), ends)._items(inside, runs.ruler([0.0], [1.0], noisy=False))
+    assert (again.culprits.restoring, again.culprits.cleared) == (frozenset(), 0)
 
 
 def test_a_factor_with_less_than_a_hundredth_is_not_searched(runs: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
