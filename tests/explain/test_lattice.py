@@ -62,7 +62,7 @@ def test_what_is_beside_the_culprit_is_cleared_together_where_two_runs_have_show
     """`y` and `z` may cancel each other out, as neither was tried by itself; a run that is only near shows nothing."""
 
     def test(sets: Sequence[Hybrid]) -> list[Response]:
-        close = {"alone": {"x"}, "without": {"y", "z"}}.get(near)
+        close = {"alone": frozenset("x"), "without": frozenset("yz")}.get(near)
         return [Response("x" in s, restores="x" not in s, only_near=s == close) for s in sets]
 
     culprits = search(["x", "y", "z"], {}, test)

@@ -33,7 +33,7 @@ def test_a_filter_finds_what_is_in_closed_folders_and_lines_follow_what_is_open(
     assert [line.finding.path for line in ordered.lines(set())] == [("src/",)]
     assert [line.leaf for line in ordered.matching("value a")] == ["a.py"]
     assert [line.leaf for line in ordered.matching("src/")] == ["src/", "b.py", "a.py"]
-    opened = {("src/",)}
+    opened: set[tuple[str, ...]] = {("src/",)}
     assert len(ordered.lines(opened)) == 3
     opened.clear()  # the screen's own set, which it changes
     assert len(ordered.lines(opened)) == 1
