@@ -114,12 +114,15 @@ class DifferencePane(Pane):
         rows = DiffRows(lines_of(finding), name, beside, grid.size.width - 1, self.swapped, most)
         grid.show_columns(BESIDE if beside else STACKED)
         grid.show_rows(rows)
-        self._go_to_first(rows)
-
-    def _go_to_first(self, rows: DiffRows) -> None:
         first = next(iter(rows.differences()), 0)
-        self.grid.move_to(first)
-        self.grid.scroll_to(y=max(0, first - ABOVE), animate=False, immediate=True, force=True)
+        grid.move_to(first)
+        self._scroll_to_first(rows, first)
+        self.call_after_refresh(self._scroll_to_first, rows, first)  # the head above may have taken some of its lines
+
+    def _scroll_to_first(self, rows: DiffRows, first: int) -> None:
+        """Shows the first difference with the lines around it, unless the cursor has been moved from there."""
+        if self.grid.source is rows and self.grid.cursor == first:
+            self.grid.scroll_to(y=max(0, first - ABOVE), animate=False, immediate=True, force=True)
 
     # -- the differences ----------------------------------------------------------------------------------------
 
