@@ -42,7 +42,7 @@ SCREENS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "parameters": ("heavy", ("3",), ("≠ 67.0 % prompt › system", "characters the same", "B the new policy.")),
     "data": ("heavy", ("4",), ("≠ 33.0 % ▸ models/credit.pkl", "▸ images", "intercept")),
     "predictions": ("heavy", ("5",), ("column (60)", "2,000 cells over tolerance, worst first")),
-    "files": ("heavy", ("6", "end", "up", "up"), ("≠ train.py +122 −122", "difference 1 of 122", "again=True")),
+    "files": ("heavy", ("6", "end", "up", "up"), ("≠ train.py +122 -122", "difference 1 of 122", "again=True")),
     "cause": ("heavy", ("7",), ("explains 67.0 % of the change", "together restores A.")),
     "scripts": ("scripts", ("3",), ("確認してから新",)),
     "build": ("build", (), ("B failed at environment", "nvcc was not found: set CUDA_HOME", "→ Record an image")),
