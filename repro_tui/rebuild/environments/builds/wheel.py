@@ -28,6 +28,7 @@ from repro_tui.support.context import Context, Step
 from repro_tui.support.hashes import digest_text
 from repro_tui.support.regular import is_regular, read_regular
 from repro_tui.support.text import show
+from repro_tui.support.tracebacks import HEAD, error_in, telling_lines
 
 FORMAT = "1"
 DEFAULT_TOOLS = ("setuptools", "wheel")
@@ -179,11 +180,12 @@ def _with_wheel(source: BuildSource, interpreter: Interpreter) -> set[str]:
 
 
 def _failed(source: BuildSource, text: str, context: Context) -> Inconclusive:
-    """The error of a build, with its last words, those of the compiler first."""
-    lines = [line.strip() for line in context.redactor.scrub(text).splitlines()]
-    said = [line for line in lines if line and not line.startswith(_OF_UV)]
+    """The error of a build, with its last words: those of the compiler first, else the exception that ended it."""
+    lines = [line for line in context.redactor.scrub(text).splitlines() if not line.strip().startswith(_OF_UV)]
+    said = [line.strip() for line in telling_lines(lines)]
     errors = [line for line in said if "error:" in line.lower()]
-    last = "; ".join((errors if len(errors) > 1 else said)[-LAST_LINES:])
+    raised = error_in(lines) if HEAD in said and len(errors) < 2 else None
+    last = raised.text if raised else "; ".join((errors if len(errors) > 1 else said)[-LAST_LINES:])
     lacks, do = log_cause(text)
     because = f" ({lacks})" if lacks else ""
     reason = f"{source.described} cannot be built: {show(last or 'the build printed nothing', 600)}{because}"
