@@ -9,7 +9,7 @@ from textual.content import Content
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.model.report import Report
 from repro_tui.report.cause_rows import effects
-from repro_tui.report.differences import differences_of
+from repro_tui.report.differences import Difference, differences_of
 from repro_tui.report.outcome import worst_first
 from repro_tui.report.words import number, verdict_glyph
 from repro_tui.support.text import plural
@@ -25,14 +25,20 @@ GAP = "  "
 
 
 def differing(report: Report) -> Parts:
-    """What differs in the areas, the important things first."""
+    """What differs in the areas, the important things first; of many, some of each area."""
     differences = differences_of(report.areas)
     parts: Parts = [Content.styled("What differs", "bold")] if differences else []
-    for item in differences[:MOST_DIFFERING]:
-        phrase = item.phrase.removeprefix("parameters.")
-        parts.append(Item(Content.styled(f"{item.area:<12}", "dim"), phrase))
-    if more := differences[MOST_DIFFERING:]:
-        parts.append(safe(f"and {plural(len(more), 'more difference')} in the areas", "dim"))
+    groups: dict[str, list[Difference]] = {"": differences}
+    if len(differences) > MOST_DIFFERING:
+        names = dict.fromkeys(item.area for item in differences)
+        groups = {name: [item for item in differences if item.area == name] for name in names}
+    room = MOST_DIFFERING // len(groups)
+    for name, group in groups.items():
+        for item in group[:room]:
+            phrase = item.phrase.removeprefix("parameters.")
+            parts.append(Item(Content.styled(f"{item.area:<12}", "dim"), phrase))
+        if more := group[room:]:
+            parts.append(safe(f"{name:<12}and {plural(len(more), 'more difference')}", "dim"))
     return parts
 
 

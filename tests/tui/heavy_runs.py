@@ -124,7 +124,7 @@ def graded(path: Path, level: Level) -> AuditFolder:
     built = Workspace("k", "prod", (), 60, BuiltEnvironment("venv", "k", Inventory()), BuiltParameters({}))
     side = SideState(recorded, Context(Cache(path / "cache")), None if gaps else built, runs=[run])
     metrics = tuple(
-        Metric(f"validation/{name}_at_{n}", 0.914 + n / 1e4, 0.914 + n / 1e4 + n / 1e6, True)
+        Metric(f"validation/{name}_at_{n}", round(0.914 + n / 1e4, 4), round(0.914 + n / 1e4 + n / 1e6, 6), True)
         for n in range(8)
         for name in ("accuracy", "val_roc_auc", "ndcg")
     )
