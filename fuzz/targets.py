@@ -376,7 +376,7 @@ def _reporters() -> dict[str, object]:
     from repro_tui.report.junit import JUnitReporter
     from repro_tui.report.markdown import MarkdownReporter
 
-    reporters = {"junit": JUnitReporter(("any",)), "markdown": MarkdownReporter(), "html": HtmlReporter()}
+    reporters = {"junit": JUnitReporter(), "markdown": MarkdownReporter(), "html": HtmlReporter()}
     return reporters | {"json": JsonReporter()}
 
 

@@ -159,14 +159,15 @@ def audit(
     ignore: Sequence[str] = (),
     repeat: int | None = None,
     stress: bool = False,
-    explain: bool = False,
+    explain: bool | None = None,
     explain_masked: bool = False,
     explain_runs: int | None = None,
     explain_seconds: float | None = None,
-    fail_on: AreaWord | Sequence[AreaWord] = "predictions",
+    fail_on: AreaWord | Sequence[AreaWord] | None = None,
+    baseline: str | Path | None = None,
     all_findings: bool = False,
     runner: str = "auto",
-    isolation: IsolationChoice = "auto",
+    isolation: IsolationChoice | None = None,
     network: NetworkChoice = "none",
     no_build: bool = False,
     raw_logs: bool = False,
@@ -197,7 +198,10 @@ def audit(
         explain, explain_masked: whether to search for the cause of a drift, or for differences that cancel each other
             out.
         explain_runs, explain_seconds: limits on that search, in predict runs and in seconds; None: no limit.
-        fail_on: the areas that determine `report.exit_status`.
+        fail_on: the areas that determine `report.exit_status`; None: those of `[gate]`, or else the predictions. What
+            `[gate]` of the project's policy file says also holds for `explain`, `explain_runs`, `explain_seconds`,
+            `repeat`, `isolation` and tolerances that are not given here.
+        baseline: an earlier report (a file, an audit's folder or its id): only what is new or worse since then gates.
         all_findings: whether to list also what is the same.
         runner, isolation, network: how a run is executed, and from what it is isolated.
         no_build: whether packages without a wheel, and the commit's own project, are refused instead of built.
@@ -232,7 +236,7 @@ def audit(
         ignore=_names(ignore),
         all_findings=all_findings,
         runner=runner,
-        isolation=isolation,
+        isolation=isolation or "auto",
         network=network,
         no_build=no_build,
         raw_logs=raw_logs,
@@ -241,8 +245,8 @@ def audit(
         limits=limits if memory is None else replace(limits, memory=memory),
         memory_limit=memory_limit,
         seed=seed,
-        fail_on=_names(fail_on),
-        explain=explain or explain_masked,
+        fail_on=("predictions",) if fail_on is None else _names(fail_on),
+        explain=bool(explain or explain_masked),
         explain_masked=explain_masked,
         explain_runs=explain_runs,
         explain_seconds=explain_seconds,
@@ -263,7 +267,18 @@ def audit(
         _one_sided("only_a", only_a),
         _one_sided("only_b", only_b),
     )
-    return report_of(begin(a, b, settings, overrides))
+    given = {
+        "fail_on": fail_on,
+        "explain": True if explain_masked else explain,
+        "explain_budget": explain_runs or explain_seconds,
+        "repeat": repeat,
+        "isolation": isolation,
+        "atol": atol,
+        "rtol": rtol,
+        "column_tolerance": column_tolerances,
+    }
+    names = [name for name, value in given.items() if value is not None]
+    return report_of(begin(a, b, settings, overrides, given=names, baseline=_path(baseline) or ""))
 
 
 def _one_sided(argument: str, given: Mapping[str, str] | None) -> dict[str, str]:

@@ -24,7 +24,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```\n(.*?)```", PAGE, re.DOTALL)
 FUNCTIONS = (repro_tui.compare, repro_tui.explain, repro_tui.audit, repro_tui.open_audit)
 # Options of the command line: where reports go, and what only a terminal has.
-NOT_FROM_PYTHON = frozenset({"report", "junit", "markdown", "html", "format", "quiet", "no_mouse"})
+NOT_FROM_PYTHON = frozenset({"report", "junit", "markdown", "html", "format", "quiet", "no_mouse", "annotations"})
 NAMED_OTHERWISE = {"everything": "all_findings", "column_tolerance": "column_tolerances"}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from repro_tui.audit.folder import AuditFolder
+from repro_tui.audit.gate import terms_of, with_gate
 from repro_tui.audit.launch import waiting_engine
 from repro_tui.audit.plan import plan, plan_verification
 from repro_tui.audit.redacted_output import redacted_errors
@@ -18,19 +19,31 @@ from repro_tui.support.paths import cache_root
 from repro_tui.support.user_secrets import learn_accounts
 
 
-def begin(a: str, b: str, settings: Settings, overrides: Overrides) -> AuditFolder:
-    """Plans the audit of A against B and starts it. Raises Refused with every mistake of both sides at once."""
+def begin(
+    a: str, b: str, settings: Settings, overrides: Overrides, *, given: Collection[str] = (), baseline: str = ""
+) -> AuditFolder:
+    """Plans the audit of A against B and starts it. Raises Refused with every mistake of both sides at once.
+
+    `given` are the names of the settings that go before those of the policy file (audit.gate.GIVEN), `baseline` is the
+    earlier report beside which only what is new or worse gates: a file, an audit's folder or its id ("": none).
+    """
     with waiting_engine() as engine:
+        terms = terms_of((a, b), Path.cwd(), given, baseline)
+        settings = with_gate(settings, terms.policy.gate, given)
         with planning(settings) as context:
-            request = plan(a, b, settings, overrides, context)
+            request = plan(a, b, settings, overrides, context, terms)
         return engine.begin(request)
 
 
-def begin_verification(reference: str, settings: Settings, overrides: Overrides) -> AuditFolder:
+def begin_verification(
+    reference: str, settings: Settings, overrides: Overrides, *, given: Collection[str] = ()
+) -> AuditFolder:
     """Plans the verification of a record against its own outputs and starts it. Raises Refused."""
     with waiting_engine() as engine:
+        terms = terms_of((reference,), Path.cwd(), given, "")
+        settings = with_gate(settings, terms.policy.gate, given)
         with planning(settings) as context:
-            request = plan_verification(reference, settings, overrides, context)
+            request = plan_verification(reference, settings, overrides, context, terms)
         return engine.begin(request)
 
 

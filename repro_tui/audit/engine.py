@@ -53,6 +53,7 @@ _EARLY = (
     "repro_tui.execute.choose",
     "repro_tui.execute.local",
     "repro_tui.formats.normalise",
+    "repro_tui.gate.judge",
     "repro_tui.report.summary",
     "git.cmd",
 )

@@ -83,26 +83,18 @@ class AuditFolder:
         """The request of the audit, without secret values. Raises Refused if it cannot be read."""
         from repro_tui.model.request import Request
 
-        return self._read("audit.json", Request)
+        return _read(self.path / "audit.json", Request, "audit.json")
 
     def heading(self) -> Heading:
         """Both sides and the start of the audit, from its request. Raises Refused if they cannot be read."""
         from repro_tui.model.heading import Heading
 
-        return self._read("audit.json", Heading)
+        return _read(self.path / "audit.json", Heading, "audit.json")
 
     def report(self) -> Report | None:
         """The finished report, or None while there is none. Raises Refused if it cannot be read."""
-        if not os.path.lexists(self.path / "report.json"):
-            return None
-        from repro_tui.model.report import Report
-        from repro_tui.report.gate import contradiction
-
-        report = self._read("report.json", Report)
-        if wrong := contradiction(report):
-            path = self.path / "report.json"
-            raise _unreadable(path, path.name, ValueError(wrong))
-        return report
+        file = self.path / "report.json"
+        return read_report(file) if os.path.lexists(file) else None
 
     def events(self, after: int = 0) -> tuple[list[Event], int]:
         """The journal's events from byte `after` on, and the byte to continue at.
@@ -144,12 +136,23 @@ class AuditFolder:
             return pid if pid > 1 and has_open(pid, file) else None
         return None
 
-    def _read(self, name: str, kind: type[T]) -> T:
-        path = self.path / name
-        try:
-            return from_plain(kind, _known_schema(_document(path)))
-        except (OSError, ValueError, RecursionError) as error:
-            raise _unreadable(path, name, error) from error
+
+def read_report(file: Path) -> Report:
+    """The report in a file of any name. Raises Refused if it cannot be read, or contradicts itself."""
+    from repro_tui.gate.status import contradiction
+    from repro_tui.model.report import Report
+
+    report = _read(file, Report, "report.json")
+    if wrong := contradiction(report):
+        raise _unreadable(file, "report.json", ValueError(wrong))
+    return report
+
+
+def _read(path: Path, kind: type[T], name: str) -> T:
+    try:
+        return from_plain(kind, _known_schema(_document(path)))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, name, error) from error
 
 
 def _document(path: Path) -> object:
@@ -199,6 +202,14 @@ def open_folder(path: str | Path) -> AuditFolder:
     if not is_regular(folder / "audit.json") and not is_regular(folder / "report.json"):
         raise Refused(f"{shown} has no audit.json and no report.json, so it is not an audit's folder: {_NAME_ONE}")
     return AuditFolder(folder)
+
+
+def report_file(text: str, here: Path) -> Path:
+    """The report that a text names: a file of any name, an audit's folder, or its id. It need not exist."""
+    path = here / text
+    if not os.path.lexists(path) and "/" not in text and os.path.isdir(audits_root() / text):  # noqa: PTH112
+        path = audits_root() / text
+    return path / "report.json" if os.path.isdir(path) else path  # noqa: PTH112 - false where the path is too long
 
 
 def list_audits() -> list[AuditSummary]:

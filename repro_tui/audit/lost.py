@@ -6,6 +6,7 @@ from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.follow import how_it_died
 from repro_tui.model.errors import Inconclusive, ReproError
 from repro_tui.model.finding import Area
+from repro_tui.model.gate import GateReport
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Areas, AuditInfo, Report, SideReport, Sides, Tool
 from repro_tui.support.redact import strip_urls
@@ -27,12 +28,15 @@ def dead_report(folder: AuditFolder) -> Report:
     try:
         request = folder.request()
         info, names = AuditInfo(request.id, str(folder.path), request.started, 0.0), (request.a.name, request.b.name)
+        gate = GateReport(fail_on=request.settings.fail_on)
     except ReproError:
-        info, names = AuditInfo(folder.path.name, str(folder.path), "", 0.0), ("A", "B")
-    return _report(info, (show(names[0]), show(names[1])), (steps[-1] if steps else "start", message, do))
+        info, names, gate = AuditInfo(folder.path.name, str(folder.path), "", 0.0), ("A", "B"), GateReport()
+    return _report(info, (show(names[0]), show(names[1])), (steps[-1] if steps else "start", message, do), gate)
 
 
-def _report(info: AuditInfo, names: tuple[str, str], failure: tuple[str, str, str]) -> Report:
+def _report(
+    info: AuditInfo, names: tuple[str, str], failure: tuple[str, str, str], gate: GateReport | None = None
+) -> Report:
     from repro_tui.report.summary import summarise
 
     step, reason, do = failure
@@ -52,4 +56,5 @@ def _report(info: AuditInfo, names: tuple[str, str], failure: tuple[str, str, st
         Sides(a, b),
         areas,
         notes=summary.notes,
+        gate=gate or GateReport(),
     )

@@ -222,12 +222,14 @@ class Audit:
     # -- the report ---------------------------------------------------------------------------------------------
 
     def _report(self, a: SideState, b: SideState, areas: Areas, inputs: Inputs, causes: Causes | None) -> Report:
-        from repro_tui.report.gate import exit_status
+        from repro_tui.audit.gate import judged
         from repro_tui.report.summary import summarise
 
         sides = Sides(a.report(), b.report())
-        verdict = areas.predictions.verdict
-        summary = summarise(sides, areas, verdict, causes)
+        with self._stage("judge"):
+            judgement, warnings = judged(areas, self.request, self.folder, self.context)
+        areas, verdict = judgement.areas, areas.predictions.verdict
+        summary = summarise(sides, areas, verdict, causes, judgement.gate)
         info = AuditInfo(
             self.request.id,
             str(self.folder),
@@ -240,13 +242,14 @@ class Audit:
             tool=Tool("repro-tui", __version__),
             audit=info,
             verdict=verdict,
-            exit_status=exit_status(areas, verdict, self.request.settings.fail_on),
+            exit_status=judgement.exit_status,
             summary=summary.sentences,
             sides=sides,
             areas=areas,
             causes=causes,
-            warnings=(*warnings_of(a, b, inputs), *self.warnings),
+            warnings=(*warnings_of(a, b, inputs), *self.warnings, *warnings),
             notes=summary.notes,
+            gate=judgement.gate,
         )
 
 

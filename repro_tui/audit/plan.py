@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from repro_tui.audit.gate import Terms, terms_of, with_gate, without_gate
 from repro_tui.audit.nothing_runs import why_nothing_runs
 from repro_tui.audit.redacted_output import redacted_errors
 from repro_tui.model.errors import Inconclusive, Mistake, Refused
@@ -28,8 +29,12 @@ from repro_tui.version import __version__
 T = TypeVar("T")
 
 
-def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Context) -> Request:
+def plan(
+    a: str, b: str, settings: Settings, overrides: Overrides, context: Context, terms: Terms | None = None
+) -> Request:
     """The audit of A against B, complete. Raises Refused with every mistake of both sides at once.
+
+    `settings` are final; `terms` is what the audit is judged by (None: by no policy).
 
     Whether a side can be run is not asked where nothing is run: without inputs, what is declared is compared.
     """
@@ -44,10 +49,12 @@ def plan(a: str, b: str, settings: Settings, overrides: Overrides, context: Cont
     mistakes = [mistake for record in validated if runs for mistake in _unrunnable(record, settings, context)]
     if mistakes:
         raise Refused.all(list(dict.fromkeys(mistakes)))
-    return _request(*validated, settings, overrides, context)
+    return _request(*validated, settings, overrides, context, terms)
 
 
-def plan_verification(reference: str, settings: Settings, overrides: Overrides, context: Context) -> Request:
+def plan_verification(
+    reference: str, settings: Settings, overrides: Overrides, context: Context, terms: Terms | None = None
+) -> Request:
     """The verification of one record: A is its recorded outputs, B is rebuilt. Raises Refused with every mistake."""
     try_early(settings)
     record = _record(reference, overrides, context)
@@ -55,13 +62,20 @@ def plan_verification(reference: str, settings: Settings, overrides: Overrides, 
     if mistakes:
         raise Refused.all(mistakes)
     a, b = (replace(record, name=f"{record.name} {word}") for word in ("recorded", "rebuilt"))
-    return _request(a, b, settings, overrides, context, verify=True)
+    return _request(a, b, settings, overrides, context, terms, verify=True)
 
 
 def _request(
-    a: Record, b: Record, settings: Settings, overrides: Overrides, context: Context, verify: bool = False
+    a: Record,
+    b: Record,
+    settings: Settings,
+    overrides: Overrides,
+    context: Context,
+    terms: Terms | None,
+    verify: bool = False,
 ) -> Request:
     now = datetime.now(UTC)
+    terms = terms or Terms()
     return Request(
         id=f"{now:%Y%m%dT%H%M%S}-{os.urandom(3).hex()}",
         a=a,
@@ -72,19 +86,26 @@ def _request(
         here=str(context.here),
         overrides=overrides.given(),
         verify=verify,
+        given=terms.given,
+        policy_file=terms.policy.file,
+        accepted=() if verify else terms.policy.accepted,
+        baseline=terms.baseline,
     )
 
 
 def plan_again(request: Request) -> Request:
     """The same audit, planned again from its references: what they name may have changed."""
-    cache = Cache(cache_root())
-    context = Context(cache=cache, settings=request.settings, here=Path(request.here or Path.cwd()))
+    here = Path(request.here or Path.cwd())
+    references = (request.b.reference,) if request.verify else (request.a.reference, request.b.reference)
+    terms = terms_of(references, here, request.given, request.baseline)
+    settings = with_gate(without_gate(request.settings, request.given), terms.policy.gate, request.given)
+    context = Context(cache=Cache(cache_root()), settings=settings, here=here)
     overrides = Overrides.from_given(request.overrides)
     learn_accounts(context.redactor)
     with redacted_errors(context.redactor):
         if request.verify:
-            return plan_verification(request.b.reference, request.settings, overrides, context)
-        return plan(request.a.reference, request.b.reference, request.settings, overrides, context)
+            return plan_verification(request.b.reference, settings, overrides, context, terms)
+        return plan(request.a.reference, request.b.reference, settings, overrides, context, terms)
 
 
 def _both(a: Callable[[], T], b: Callable[[], T], cancel: CancelToken) -> tuple[T, T]:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from repro_tui.cli.options import AuditOptions, audit_options, overrides_of, report_options, settings_of, targets_of
+from repro_tui.cli.gate_options import audit_options
+from repro_tui.cli.options import AuditOptions, given_of, overrides_of, settings_of
+from repro_tui.cli.report_options import report_options, targets_of
 
 if TYPE_CHECKING:
     from repro_tui.audit.folder import AuditFolder
@@ -39,10 +41,7 @@ def run_audit(a: str, b: str, options: AuditOptions) -> int:
     if targets or not has_terminal():
         from repro_tui.cli.headless import run_headless
 
-        fail_on = options.get("fail_on", "predictions")
-        return run_headless(
-            lambda: start_audit(a, b, options), (a, b), targets, quiet=options["quiet"], fail_on=fail_on
-        )
+        return run_headless(lambda: start_audit(a, b, options), (a, b), targets, quiet=options["quiet"])
     check_interface()
     return open_audit_screen(start_audit(a, b, options), mouse=not options["no_mouse"])
 
@@ -54,4 +53,5 @@ def start_audit(a: str, b: str, options: AuditOptions) -> AuditFolder:
     """
     from repro_tui.audit.begin import begin
 
-    return begin(a, b, settings_of(options), overrides_of(options))
+    settings, baseline = settings_of(options), options.get("baseline") or ""
+    return begin(a, b, settings, overrides_of(options), given=given_of(options), baseline=baseline)

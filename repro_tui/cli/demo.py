@@ -8,7 +8,9 @@ from typing import Unpack
 
 import click
 
-from repro_tui.cli.options import FORMATS, AuditOptions, audit_options, report_options
+from repro_tui.cli.gate_options import audit_options
+from repro_tui.cli.options import AuditOptions
+from repro_tui.cli.report_options import FORMATS, report_options
 
 
 @click.command("demo")
@@ -26,7 +28,7 @@ def command(ctx: click.Context, /, folder: str | None, **options: Unpack[AuditOp
     from repro_tui.examples.demo import prepare
     from repro_tui.support.paths import audits_root, make_private
 
-    if options["isolation"] == "auto" and not _sandboxed():
+    if options["isolation"] in (None, "auto") and not _sandboxed():
         print("| no sandbox works here: the demo's own code runs without one (see repro-tui doctor)", file=sys.stderr)
         options["isolation"] = "none"
     project = Path(folder) if folder else make_private(audits_root().parent / "demo")

@@ -1,6 +1,6 @@
 """What is left of a headless view whose terminal was lost: it waits for the audit and writes the requested files.
 
-`python -m repro_tui.cli.detached JSON`: the audit's folder, the requested reports, and `fail_on`.
+`python -m repro_tui.cli.detached JSON`: the audit's folder and the requested reports.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> int:
         pass
     report = folder.report()
     targets = [ReportTarget(*target) for target in rest["targets"]]
-    return finish(report, targets, quiet=True, fail_on=rest["fail_on"]) if report else 3
+    return finish(report, targets, quiet=True) if report else 3
 
 
 if __name__ == "__main__":

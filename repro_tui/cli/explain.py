@@ -7,7 +7,9 @@ from typing import Unpack
 import click
 
 from repro_tui.cli.audit import run_audit
-from repro_tui.cli.options import AuditOptions, explain_options, report_options
+from repro_tui.cli.gate_options import explain_options
+from repro_tui.cli.options import AuditOptions
+from repro_tui.cli.report_options import report_options
 
 
 @click.command("explain")

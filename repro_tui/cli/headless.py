@@ -36,7 +36,6 @@ def run_headless(
     targets: Sequence[ReportTarget],
     *,
     quiet: bool,
-    fail_on: str = "predictions",
 ) -> int:
     """Starts an audit of the references and follows it; returns the exit status.
 
@@ -49,27 +48,27 @@ def run_headless(
     except PluginFailed as error:
         from repro_tui.audit.lost import unstarted_report
 
-        return finish(unstarted_report(references, error), targets, quiet=quiet, fail_on=fail_on)
+        return finish(unstarted_report(references, error), targets, quiet=quiet)
     except (OSError, Inconclusive) as error:
         from repro_tui.audit.lost import unstarted_report
 
         reason = error if isinstance(error, Inconclusive) else _reason(error)
         print(f"repro-tui: {show(str(reason))}", file=sys.stderr)
-        _write_to_output(unstarted_report(references, reason), targets, fail_on)
+        _write_all(unstarted_report(references, reason), targets)
         return 3
-    return follow(folder, targets, quiet=quiet, fail_on=fail_on)
+    return follow(folder, targets, quiet=quiet)
 
 
 def _reason(error: OSError) -> Inconclusive:
     return Inconclusive(system_reason(error, "the audit cannot be started"), system_remedy(error))
 
 
-def follow(folder: AuditFolder, targets: Sequence[ReportTarget], *, quiet: bool, fail_on: str = "predictions") -> int:
+def follow(folder: AuditFolder, targets: Sequence[ReportTarget], *, quiet: bool) -> int:
     """Waits for an audit, writes its reports, prints its summary, and returns the exit status.
 
     A signal stops the audit, whose engine removes what it started; but a lost terminal leaves the audit to its engine,
     and its files to a process of their own. The status is then 128 plus the signal's number. Where the engine ended
-    without a report, files stay as they are, and a report of that goes to standard output if requested.
+    without a report, the requested files have one of that.
     """
     terminals = [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
     with _signals() as received:
@@ -81,7 +80,7 @@ def follow(folder: AuditFolder, targets: Sequence[ReportTarget], *, quiet: bool,
             if isinstance(error, OSError) and error.errno != errno.EIO:  # that is of a terminal that is gone
                 raise
             if number == signal.SIGHUP:
-                _leave(folder, targets, fail_on, terminals)
+                _leave(folder, targets, terminals)
             else:
                 stop(folder, number)
             return 128 + number
@@ -91,18 +90,18 @@ def follow(folder: AuditFolder, targets: Sequence[ReportTarget], *, quiet: bool,
         if status == 3:
             from repro_tui.audit.lost import dead_report
 
-            _write_to_output(dead_report(folder), targets, fail_on)
+            _write_all(dead_report(folder), targets)
         return status
-    return finish(report, targets, quiet=quiet, fail_on=fail_on)
+    return finish(report, targets, quiet=quiet)
 
 
-def _leave(folder: AuditFolder, targets: Sequence[ReportTarget], fail_on: str, terminals: list[TextIO]) -> None:
+def _leave(folder: AuditFolder, targets: Sequence[ReportTarget], terminals: list[TextIO]) -> None:
     """Lets go of the terminals, which are gone, and starts a process that waits for the audit and writes its files."""
     for stream in terminals:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     if not targets:
         return
-    rest = {"folder": str(folder.path), "targets": [astuple(target) for target in targets], "fail_on": fail_on}
+    rest = {"folder": str(folder.path), "targets": [astuple(target) for target in targets]}
     subprocess.Popen(
         [sys.executable, "-P", "-m", "repro_tui.cli.detached", json.dumps(rest)],
         stdin=subprocess.DEVNULL,
@@ -111,7 +110,7 @@ def _leave(folder: AuditFolder, targets: Sequence[ReportTarget], fail_on: str, t
     )
 
 
-def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool, fail_on: str = "predictions") -> int:
+def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool) -> int:
     """Writes a report's formats and prints its summary; returns the report's exit status, or 3 where one failed.
 
     The summary goes to standard output where no report was requested, and to standard error where one was. The formats
@@ -119,7 +118,7 @@ def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool, fail
     """
     failures = []
     for target in sorted(targets, key=lambda target: not is_third_party("repro_tui.reporters", target.reporter)):
-        if reason := _write(report, target, fail_on):
+        if reason := _write(report, target):
             print(f"repro-tui: {reason}", file=sys.stderr)
             failures.append(reason)
             report = replace(report, exit_status=3, warnings=(*report.warnings, reason))
@@ -132,24 +131,26 @@ def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool, fail
     return 3 if failures else report.exit_status
 
 
-def _write(report: Report, target: ReportTarget, fail_on: str) -> str:
+def _write(report: Report, target: ReportTarget) -> str:
     """Writes one format; returns why that failed, or ""."""
     file = target.file
     try:
-        write_report(report, target.reporter, file, tuple(fail_on.split(",")))
+        write_report(report, target.reporter, file)
     except BrokenPipeError:
         raise
     except OSError as error:
         return f"{show(file)}: the report cannot be written: {error.strerror or error}: {system_remedy(error)}"
     except ReproError as error:
         return f"{show(file)}: the report cannot be written: {show(str(error), 1000)}"
+    except Exception as error:  # noqa: BLE001 - whatever a reporter raises, the others are written, and the status is 3
+        return f"{show(file)}: the report cannot be written: {type(error).__name__}: {show(str(error), 1000)}"
     return ""
 
 
-def _write_to_output(report: Report, targets: Sequence[ReportTarget], fail_on: str) -> None:
-    """Writes the format that was requested on standard output, if any."""
+def _write_all(report: Report, targets: Sequence[ReportTarget]) -> None:
+    """Writes the requested formats of a report of what failed: an older file would be taken for this audit's."""
     for target in targets:
-        if target.file == "-" and (reason := _write(report, target, fail_on)):
+        if reason := _write(report, target):
             print(f"repro-tui: {reason}", file=sys.stderr)
 
 
@@ -173,7 +174,7 @@ def _signals() -> Iterator[list[int]]:
 
 
 def _wait(folder: AuditFolder, progress: Progress, received: list[int]) -> None:
-    import_module("repro_tui.report.gate")  # what reading the report needs: now, while there is nothing else to do
+    import_module("repro_tui.gate.status")  # what reading the report needs: now, while there is nothing else to do
     for events in follow_events(folder):
         progress.show_events(events)
         if received:

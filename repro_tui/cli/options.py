@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeVar
 
 import click
 
-from repro_tui.cli.overlay_options import PREDICT_HELP, environment_options, given_sides, side_options
+from repro_tui.cli.overlay_options import PREDICT_HELP, environment_options, given_sides
+from repro_tui.cli.report_options import ReportOptions
 from repro_tui.support.sizes import size_text
 from repro_tui.support.text import quote
 
@@ -17,23 +17,8 @@ if TYPE_CHECKING:
     from repro_tui.model.overrides import Overrides
     from repro_tui.model.request import Settings, Tolerance
     from repro_tui.model.run import Limits
-    from repro_tui.report.write import ReportTarget
 
 F = TypeVar("F", bound=Callable[..., Any])
-Format = Literal["report", "junit", "markdown", "html"]
-FORMATS: tuple[Format, ...] = ("report", "junit", "markdown", "html")
-
-
-class ReportOptions(TypedDict):
-    """The values of `report_options`, by parameter name."""
-
-    report: str | None
-    junit: str | None
-    markdown: str | None
-    html: str | None
-    format: tuple[str, ...]
-    quiet: bool
-    no_mouse: bool
 
 
 class AuditOptions(ReportOptions):
@@ -59,7 +44,7 @@ class AuditOptions(ReportOptions):
     python: str | None
     as_of: str | None
     runner: str
-    isolation: Literal["auto", "container", "bubblewrap", "namespace", "none"]
+    isolation: Literal["auto", "container", "bubblewrap", "namespace", "none"] | None
     network: Literal["none", "host"]
     no_build: bool
     raw_logs: bool
@@ -68,66 +53,11 @@ class AuditOptions(ReportOptions):
     memory: str | None
     memory_limit: str
     seed: int
-    fail_on: NotRequired[str]
-    explain: NotRequired[bool]
+    fail_on: NotRequired[str | None]
+    baseline: NotRequired[str | None]
+    explain: NotRequired[bool | None]
     explain_budget: NotRequired[str | None]
     explain_masked: NotRequired[bool]
-
-
-def report_options(command: F) -> F:
-    """Adds the options of a report's formats, each of which makes the call headless, and of the display."""
-    for option in reversed(
-        (
-            click.option(
-                "--report",
-                metavar="[FILE]",
-                is_flag=False,
-                flag_value="-",
-                help="Write the report to FILE, in the format of its ending (.json, .md, .html, or .xml for JUnit). "
-                "If FILE is - or omitted, write JSON to standard output.",
-            ),
-            click.option("--junit", metavar="FILE", help="Write a JUnit XML report."),
-            click.option("--markdown", metavar="FILE", help="Write a Markdown report."),
-            click.option("--html", metavar="FILE", help="Write a self-contained HTML report."),
-            click.option(
-                "--format",
-                metavar="NAME=FILE",
-                multiple=True,
-                help="Write the report with the reporter NAME, which may come from a plug-in package. Repeatable.",
-            ),
-            click.option("--quiet", "-q", is_flag=True, help="Do not print progress or a summary to standard error."),
-            click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def audit_options(command: F) -> F:
-    """Adds the options of an audit: those of `explain`, and --explain."""
-    return click.option("--explain", is_flag=True, help="Find the cause of the drift.")(explain_options(command))
-
-
-def explain_options(command: F) -> F:
-    """Adds the options of `explain`: those of a run, the gated areas, and the budget of the search for a cause."""
-    budget = click.option(
-        "--explain-budget",
-        metavar="RUNS|TIME",
-        help="Limit of the search: a number of predict runs, such as 40, or a time, such as 90s, 15m or 2h.",
-    )
-    masked = click.option(
-        "--explain-masked",
-        is_flag=True,
-        help="If there is no drift, search for differences that cancel each other out. Implies --explain.",
-    )
-    gate = click.option(
-        "--fail-on",
-        metavar="AREA,…",
-        default="predictions",
-        show_default=True,
-        help="Areas whose differences mean exit status 1: area names, `any` or `none`.",
-    )
-    return gate(budget(masked(run_options(side_options(command)))))
 
 
 def run_options(command: F) -> F:
@@ -182,8 +112,7 @@ def run_options(command: F) -> F:
             click.option(
                 "--isolation",
                 type=click.Choice(["auto", "container", "bubblewrap", "namespace", "none"]),
-                default="auto",
-                show_default=True,
+                show_default="auto",
                 help="Sandbox that isolates a run from this machine.",
             ),
             click.option(
@@ -268,7 +197,7 @@ def settings_of(options: AuditOptions) -> Settings:
         ignore=options["ignore"],
         all_findings=options["everything"],
         runner=runner,
-        isolation=options["isolation"],
+        isolation=options["isolation"] or "auto",
         network=options["network"],
         no_build=options["no_build"],
         raw_logs=options["raw_logs"],
@@ -277,12 +206,19 @@ def settings_of(options: AuditOptions) -> Settings:
         limits=_limits(options["memory"]),
         memory_limit=_size(options["memory_limit"], "--memory-limit", LEAST_MEMORY_LIMIT),
         seed=options["seed"],
-        fail_on=_areas(options.get("fail_on", "predictions")),
+        fail_on=_areas(options.get("fail_on") or "predictions"),
         explain=bool(options.get("explain") or options.get("explain_masked")),
         explain_runs=runs,
         explain_seconds=seconds,
         explain_masked=bool(options.get("explain_masked")),
     )
+
+
+def given_of(options: AuditOptions) -> tuple[str, ...]:
+    """The names of the settings that were given, which go before those of the policy file (audit.gate.GIVEN)."""
+    names = ("fail_on", "explain", "explain_budget", "repeat", "isolation", "atol", "rtol", "column_tolerance")
+    given = [name for name in names if options.get(name) not in (None, ())]
+    return (*given, "explain") if options.get("explain_masked") and "explain" not in given else tuple(given)
 
 
 def overrides_of(options: AuditOptions) -> Overrides:
@@ -359,10 +295,12 @@ def _budget(text: str | None) -> tuple[int | None, float | None]:
     """The runs and the seconds that a search may take; None: no such limit was set."""
     if text is None:
         return None, None
-    from repro_tui.explain.budget import parse_budget
+    from repro_tui.support.budgets import parse_budget
 
-    budget = parse_budget(text)
-    return budget.runs, budget.seconds
+    try:
+        return parse_budget(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--explain-budget") from error
 
 
 def _size(text: str, option: str, least: int) -> int:
@@ -375,40 +313,3 @@ def _size(text: str, option: str, least: int) -> int:
     if size < least:
         raise click.BadParameter(f"{text} is too small: at least {size_text(least)} are needed", param_hint=option)
     return size
-
-
-def _format(text: str) -> tuple[str, str]:
-    from repro_tui.support.registry import names
-
-    name, mark, file = text.partition("=")
-    if not mark or not file or name not in names("repro_tui.reporters"):
-        known = ", ".join(sorted(names("repro_tui.reporters")))
-        raise click.BadParameter(f"{quote(text)} is not NAME=FILE, where NAME is one of {known}", param_hint="--format")
-    return name, file
-
-
-def targets_of(options: ReportOptions) -> tuple[ReportTarget, ...]:
-    """The requested reports. The format of --report is the one that the file's name ends in.
-
-    Raises Refused with every file that cannot be written, before anything runs.
-    """
-    from repro_tui.model.errors import Mistake, Refused
-    from repro_tui.report.write import ReportTarget, check_reporter, reporter_of
-
-    targets = [
-        ReportTarget(f"--{name}", reporter_of(file) if name == "report" else name, file)
-        for name in FORMATS
-        if (file := options[name]) is not None
-    ]
-    for name, file in map(_format, options["format"]):
-        check_reporter(name)
-        targets.append(ReportTarget(f"--format {name}", name, file))
-    mistakes = [Mistake(target.option, target.problem) for target in targets if target.problem]
-    for file, count in Counter(target.file for target in targets).items():
-        if file == "-" and count > 1:
-            mistakes.append(Mistake("", "only one report can go to standard output: name files for the others"))
-        elif count > 1:
-            mistakes.append(Mistake("", f"{count} reports would be written to {file}: name a file for each"))
-    if mistakes:
-        raise Refused.all(mistakes)
-    return tuple(targets)

@@ -7,7 +7,7 @@ from typing import Unpack
 
 import click
 
-from repro_tui.cli.options import ReportOptions, report_options, targets_of
+from repro_tui.cli.report_options import ReportOptions, report_options, targets_of
 
 
 @click.command("show")

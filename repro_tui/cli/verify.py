@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from repro_tui.cli.options import AuditOptions, overrides_of, report_options, run_options, settings_of, targets_of
+from repro_tui.cli.options import AuditOptions, given_of, overrides_of, run_options, settings_of
+from repro_tui.cli.report_options import report_options, targets_of
 
 if TYPE_CHECKING:
     from repro_tui.audit.folder import AuditFolder
@@ -36,9 +37,9 @@ def command(ctx: click.Context, /, a: str, **options: Unpack[AuditOptions]) -> N
         from repro_tui.cli.headless import run_headless
 
         def start() -> AuditFolder:
-            return begin_verification(a, settings_of(options), overrides_of(options))
+            return begin_verification(a, settings_of(options), overrides_of(options), given=given_of(options))
 
         ctx.exit(run_headless(start, (a, a), targets, quiet=options["quiet"]))
     check_interface()
-    folder = begin_verification(a, settings_of(options), overrides_of(options))
+    folder = begin_verification(a, settings_of(options), overrides_of(options), given=given_of(options))
     ctx.exit(open_audit_screen(folder, mouse=not options["no_mouse"]))

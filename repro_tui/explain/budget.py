@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, field
 
-from repro_tui.model.errors import Refused
-from repro_tui.support.text import plural, quote
-
-_TEXT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
-_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600}
-_RUNS = ("", "run", "runs")
+from repro_tui.support.text import plural
 
 
 class BudgetSpent(Exception):
@@ -48,14 +42,3 @@ class Budget:
         if self.seconds is not None:
             parts.append(f"{max(0.0, self.seconds - (time.monotonic() - self._began)):.0f} s")
         return " and ".join(parts)
-
-
-def parse_budget(text: str) -> Budget:
-    """A budget from the command line: `40` or `40runs`, `90s`, `15m`, `2h`. Raises Refused where it is not valid."""
-    match = _TEXT.fullmatch(text.lower())
-    number, unit = (float(match[1]), match[2]) if match else (0.0, "")
-    if match and unit in _SECONDS and number > 0:
-        return Budget(seconds=number * _SECONDS[unit])
-    if match and unit in _RUNS and number >= 1 and number == int(number):
-        return Budget(runs=int(number))
-    raise Refused(f"--explain-budget: {quote(text)} is not a valid budget: give a number of runs (40) or a time (15m)")

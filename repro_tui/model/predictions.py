@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from repro_tui.model.finding import AreaStatus, Finding
+from repro_tui.model.finding import Accepted, AreaStatus, Finding
 
 Verdict = Literal[
     "identical",
@@ -54,6 +54,7 @@ class Column:
     known, or neither side is noisy);
     `kind_why` says what the kind was inferred from ("" if it was declared); `members` are the columns that form this
     one, if several are one vector of probabilities (their cells are in differences.parquet);
+    `accepted` is set where its drift was accepted or is known;
     `flip_matrix` counts of [a, b, rows], largest first; `histogram` of |delta| in log10 bins: [low, high, rows].
     """
 
@@ -84,6 +85,12 @@ class Column:
     beyond_noise: int | None = None
     kind_why: str = ""
     members: tuple[str, ...] = ()
+    accepted: Accepted | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether its drift does not gate, because it was accepted and that has not expired."""
+        return self.accepted is not None and not self.accepted.expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +180,8 @@ class PredictionsArea:
     `ignored` are the columns that the record or the command line left out, `unused` their rules that match no column.
     `compared` names the two runs whose cells are shown, if they are not the first of each side: a later one differs
     more. `rows` is None where no outputs were put side by side: a side was lost, or nothing was run. `what` and `do`
-    then say why, and what to do.
+    then say why, and what to do. `evidence` is the digest of all differing cells ("": there are none, or they are not
+    complete); `accepted` is set where a drift as a whole was accepted or is known.
     """
 
     status: AreaStatus
@@ -194,6 +202,20 @@ class PredictionsArea:
     compared: str = ""
     ignored: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    evidence: str = ""
+    accepted: Accepted | None = None
+
+    @property
+    def drifting(self) -> tuple[Column, ...]:
+        """The columns that drift."""
+        return tuple(column for column in self.columns if column.verdict == "drift")
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether a drift does not gate: all of it was accepted or is known, and that has not expired."""
+        if self.accepted is not None and not self.accepted.expired:
+            return True
+        return bool(self.drifting) and all(column.is_accepted for column in self.drifting)
 
     @property
     def matched(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area
+from repro_tui.model.gate import GateReport
 from repro_tui.model.grade import Grade
 from repro_tui.model.missing import Missing
 from repro_tui.model.part import Part
@@ -75,6 +76,8 @@ class Areas:
 class Report:
     """The result of an audit. `summary` is at most five plain sentences: the verdict first, what to do next last.
 
+    `gate` says how the exit status was decided, and what came of each accepted change.
+
     `notes` are the sentences that say more than these: noise, slices, accuracy, what `--stress` moved.
 
     Every path is relative to the audit's folder, so that the folder can be copied. `grade` is None for audits; in a
@@ -93,3 +96,4 @@ class Report:
     grade: Grade | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    gate: GateReport = field(default_factory=GateReport)

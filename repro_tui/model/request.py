@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from repro_tui.model.gate import AcceptedChange
 from repro_tui.model.record import Record
 from repro_tui.model.run import Limits
 
@@ -66,11 +67,39 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class GateSettings:
+    """The settings in `[gate]` of a policy file; None: it says nothing about this one."""
+
+    fail_on: tuple[str, ...] | None = None
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    column_tolerances: dict[str, Tolerance] = field(default_factory=dict)
+    explain: bool | None = None
+    explain_runs: int | None = None
+    explain_seconds: float | None = None
+    repeat: int | None = None
+    isolation: IsolationChoice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a policy file says of every audit of its project: its settings and the accepted changes.
+
+    `file` is its absolute path ("": there is none).
+    """
+
+    file: str = ""
+    gate: GateSettings = field(default_factory=GateSettings)
+    accepted: tuple[AcceptedChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One audit as requested, complete: the engine needs nothing else.
 
     `here` is the folder that the references were given in, and `overrides` are the options that overrode the records:
-    with both, the audit can be planned again. `verify`: A is the recorded output of B, and is not run.
+    with both, the audit can be planned again. `verify`: A is the recorded output of B, and is not run. `given` are the
+    names of the settings that the user gave, over those of the policy file. `policy_file` is that file ("": none),
+    `accepted` its accepted changes, and `baseline` the folder or report that this audit is measured by ("": none).
     """
 
     id: str
@@ -82,3 +111,7 @@ class Request:
     here: str = ""
     overrides: dict[str, str] = field(default_factory=dict)
     verify: bool = False
+    given: tuple[str, ...] = ()
+    policy_file: str = ""
+    accepted: tuple[AcceptedChange, ...] = ()
+    baseline: str = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from repro_tui.model.report import Report, SideReport
+from repro_tui.report.acceptance import verdict_suffix
 from repro_tui.report.markdown import TONES, escape
 from repro_tui.report.words import grade_tone, verdict_glyph
 from repro_tui.support.text import plural, show
@@ -25,7 +26,7 @@ def channel_summary(report: Report, command: str) -> str:
 
 def _lines(report: Report, command: str) -> Iterator[str]:
     a, b = report.sides.a, report.sides.b
-    glyph, verdict = verdict_glyph(report.verdict), str(report.verdict)
+    glyph, verdict = verdict_glyph(report.verdict), f"{report.verdict}{verdict_suffix(report.areas.predictions)}"
     if report.grade is not None:
         glyph, verdict = TONES[grade_tone(report.grade)], report.grade.level
     yield f"**{glyph} {verdict}: {escape(a.name, 80)} against {escape(b.name, 80)}**"

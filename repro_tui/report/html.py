@@ -8,9 +8,11 @@ from typing import TextIO
 
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, Finding
+from repro_tui.model.gate import GateReport
 from repro_tui.model.grade import LEVEL_WORDS, Grade
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report, SideReport
+from repro_tui.report.acceptance import KNOWN_HEAD, gate_words, known_rows, verdict_suffix
 from repro_tui.report.cause_rows import cause_rows
 from repro_tui.report.html_predictions import predictions
 from repro_tui.report.markup import cells, details, element, facts, glyph, left_out, table, text
@@ -64,6 +66,7 @@ def _page(report: Report) -> Iterator[str]:
     yield from _head(report)
     if report.grade is not None:
         yield _grade(report.grade)
+    yield _known(report.gate)
     yield f'<div class="cards">{_side("A", report.sides.a)}{_side("B", report.sides.b)}</div>'
     if report.causes is not None and report.causes.factors:
         yield _causes(report.causes)
@@ -82,9 +85,11 @@ def _head(report: Report) -> Iterator[str]:
         f"{text(report.sides.a.name, 120)} <span>(A) against</span> {text(report.sides.b.name, 120)} <span>(B)</span>"
     )
     yield f"<h1>{names}</h1>"
-    status = element("span", f"exit status {report.exit_status}", "soft")
-    verdict, meaning = f"{verdict_glyph(report.verdict)} {report.verdict}", MEANINGS[report.verdict]
-    css = tone(report.verdict)
+    judged = f", {text(gate_words(report.gate), 600)}" if report.grade is None else ""
+    status = element("span", f"exit status {report.exit_status}{judged}", "soft")
+    suffix = verdict_suffix(report.areas.predictions)
+    verdict, meaning = f"{verdict_glyph(report.verdict)} {report.verdict}{suffix}", MEANINGS[report.verdict]
+    css = "open" if report.areas.predictions.is_accepted and report.verdict == "drift" else tone(report.verdict)
     if report.grade is not None:
         verdict, meaning, css = report.grade.level, LEVEL_WORDS[report.grade.level], grade_tone(report.grade)
     strip = f"{element('b', text(verdict))}{element('span', text(meaning))}{status}"
@@ -94,6 +99,21 @@ def _head(report: Report) -> Iterator[str]:
         kept, more = bounded(report.notes, MOST_WARNINGS)
         body = element("ul", "".join(element("li", text(note, 800)) for note in kept)) + left_out(more, "notes")
         yield details(text(plural(len(report.notes), "note")), body, opened=True)
+
+
+def _known(gate: GateReport) -> str:
+    """What came of each accepted change."""
+    kept, more = bounded(known_rows(gate), MOST_FINDINGS)
+    if not kept:
+        return ""
+    tones = {"=": "good", "!": "bad", "≠": "bad"}
+    rows = [
+        cells(
+            (("", glyph(row[0], tones.get(row[0], "open"))), ("path", text(row[1])), *(("", text(c)) for c in row[2:]))
+        )
+        for row in kept
+    ]
+    return details("Accepted changes", table(KNOWN_HEAD, rows) + left_out(more, "accepted changes"), opened=True)
 
 
 def _causes(causes: Causes) -> str:

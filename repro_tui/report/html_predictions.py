@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from repro_tui.model.predictions import Column, PredictionsArea, Rows
+from repro_tui.report.acceptance import accepted_columns
 from repro_tui.report.markup import cells, details, element, facts, glyph, left_out, table, text
 from repro_tui.report.stress import TITLE, StressRow, stress_glyph, stress_rows, stress_tone, stress_words
 from repro_tui.report.words import bounded, kind_words, measure_rows, number, predictions_words, tone, verdict_glyph
@@ -39,6 +40,7 @@ def _comparison(area: PredictionsArea, rows: Rows) -> Iterator[str]:
         for pair in (
             ("rows", f"{rows.a:,} in A, {rows.b:,} in B, {rows.matched:,} matched" + _odd_rows(rows)),
             ("matched by", ", ".join(area.key) if area.key else "position"),
+            ("accepted", accepted_columns(area)),
             ("rule", area.rule),
             ("noise", area.noise.sentence),
             ("cells from", area.compared),

@@ -1,11 +1,14 @@
 """A report as JUnit XML, which Jenkins, GitLab and most build servers display.
 
 Valid against the xunit plug-in's junit-10.xsd: no properties, no file, line or assertions, times as plain decimals.
+Every class is named after the pair and the area, `prod..staging.parameters`, so that a server keeps the history of each
+pair on its own. What was accepted or is known is skipped, with its reason: never passed in silence.
 Source: https://github.com/jenkinsci/xunit-plugin (junit-10.xsd).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TextIO
@@ -15,7 +18,7 @@ from repro_tui.model.finding import Area, Finding
 from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import Column, PredictionsArea, Verdict
 from repro_tui.model.report import Report, SideReport
-from repro_tui.report.gate import gated
+from repro_tui.report.acceptance import acceptance_of, accepted_words
 from repro_tui.report.words import (
     MEANINGS,
     area_notes,
@@ -36,6 +39,7 @@ from repro_tui.report.words import (
 from repro_tui.support.text import show, show_lines
 
 MOST = 1_000
+_DOTS = re.compile(r"[.\s/]+")
 Outcome = Literal["passed", "skipped", "failure", "error"]
 
 
@@ -51,51 +55,60 @@ class _Case:
 
 
 class JUnitReporter:
-    """Writes one test suite per area and one per side; a difference is a failure where its area is gated.
-
-    `fail_on` names the gated areas, as `--fail-on` does: area names, `any` or `none`.
-    """
-
-    def __init__(self, fail_on: tuple[str, ...] = ("predictions",)) -> None:
-        self._named = tuple(word.strip() for word in fail_on)
-        self._gated = frozenset(gated(self._named))
+    """Writes one test suite per area and one per side; a difference is a failure where its area is gated."""
 
     def write(self, report: Report, stream: TextIO) -> None:
         """Writes the report as ASCII XML."""
         root = ElementTree.Element("testsuites", name="repro-tui", time=_time(report.audit.seconds))
+        named, areas = report.gate.fail_on, frozenset(report.gate.areas)
+        suite = _Suites(pair_name(report), report.audit.started).suite
         if report.grade is not None:
-            root.append(_suite("grade", tuple(_grade_cases(report.grade))))
+            root.append(suite("grade", tuple(_grade_cases(report.grade))))
         for label, side in (("a", report.sides.a), ("b", report.sides.b)):
             if (
                 side.runs or side.rebuild or side.failed or report.grade is None
             ):  # a recorded side is not rebuilt or run
                 unrun = report.areas.predictions.what if nothing_was_run(report.sides) else ""
-                root.append(_suite(f"side-{label}", tuple(_side_cases(side, unrun))))
+                root.append(suite(f"side-{label}", tuple(_side_cases(side, unrun))))
         for name, area in areas_of(report):
-            decides = name in self._gated
+            decides = name in areas
             if isinstance(area, PredictionsArea):
                 cases = tuple(_prediction_cases(area, report.verdict, decides))
             else:
                 basis = "; ".join(area_remarks(area, report.sides))
-                cases = tuple(_area_cases(name, area, decides, name in self._named, basis))
-            root.append(_suite(name, cases))
+                cases = tuple(_area_cases(name, area, decides, name in named, basis))
+            root.append(suite(name, cases))
         for count in ("tests", "failures", "errors"):
             root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
         ElementTree.indent(root)
         stream.write(ElementTree.tostring(root, encoding="us-ascii", xml_declaration=True).decode("ascii") + "\n")
 
 
-def _suite(name: str, cases: Sequence[_Case]) -> ElementTree.Element:
-    suite = ElementTree.Element("testsuite", name=name, tests=str(len(cases)))
-    suite.set("failures", str(sum(case.outcome == "failure" for case in cases)))
-    suite.set("errors", str(sum(case.outcome == "error" for case in cases)))
-    suite.set("skipped", str(sum(case.outcome == "skipped" for case in cases)))
-    suite.set("time", _time(sum(case.seconds for case in cases)))
-    for case in cases:
-        element = ElementTree.SubElement(suite, "testcase", classname=f"repro-tui.{name}", name=case.name)
-        element.set("time", _time(case.seconds))
-        _add_text(element, case)
-    return suite
+def pair_name(report: Report) -> str:
+    """The pair in the name of a class, in which dots separate packages: `prod..staging`."""
+    return "..".join(_DOTS.sub("-", show(side.name, 100)) or "-" for side in (report.sides.a, report.sides.b))
+
+
+@dataclass(frozen=True, slots=True)
+class _Suites:
+    """Makes the suites of one pair; `started` is the audit's start in UTC ("": unknown)."""
+
+    pair: str
+    started: str
+
+    def suite(self, name: str, cases: Sequence[_Case]) -> ElementTree.Element:
+        suite = ElementTree.Element("testsuite", name=name, tests=str(len(cases)))
+        suite.set("failures", str(sum(case.outcome == "failure" for case in cases)))
+        suite.set("errors", str(sum(case.outcome == "error" for case in cases)))
+        suite.set("skipped", str(sum(case.outcome == "skipped" for case in cases)))
+        suite.set("time", _time(sum(case.seconds for case in cases)))
+        if self.started:
+            suite.set("timestamp", self.started.removesuffix("Z"))
+        for case in cases:
+            element = ElementTree.SubElement(suite, "testcase", classname=f"{self.pair}.{name}", name=case.name)
+            element.set("time", _time(case.seconds))
+            _add_text(element, case)
+        return suite
 
 
 def _add_text(element: ElementTree.Element, case: _Case) -> None:
@@ -201,6 +214,8 @@ def _area_cases(name: str, area: Area, decides: bool, named: bool, basis: str) -
 def _finding_case(finding: Finding, decides: bool) -> _Case:
     outcomes: dict[str, Outcome] = {"same": "passed", "unknown": "error"}
     outcome = outcomes.get(finding.change, "failure") if decides else "passed"
+    if finding.is_accepted and outcome == "failure":
+        outcome = "skipped"
     change = finding_words(finding)
     below = [f"{path_text(child.path)}: {finding_words(child)}" for child in finding.children[:50]]
     return _Case(
@@ -212,26 +227,33 @@ def _finding_case(finding: Finding, decides: bool) -> _Case:
 
 
 def _prediction_cases(area: PredictionsArea, verdict: Verdict, decides: bool) -> Iterator[_Case]:
-    text = "\n".join(filter(None, (MEANINGS[verdict], area.rule, *area_notes(area), area.what, area.do)))
-    unjudged = tone(verdict) == "open"  # inconclusive whichever areas are gated
-    yield _Case(
-        "verdict",
-        _outcome(verdict, decides or unjudged),
-        show(f"{verdict}: {area.what or MEANINGS[verdict]}", 600),
-        text,
+    mark = acceptance_of(area) if verdict == "drift" else None
+    text = "\n".join(
+        filter(None, (MEANINGS[verdict], accepted_words(mark), area.rule, *area_notes(area), area.what, area.do))
     )
+    unjudged = tone(verdict) == "open"  # inconclusive whichever areas are gated
+    outcome = _outcome(verdict, decides or unjudged)
+    if outcome == "failure" and area.is_accepted:  # what it leaves undecided is an error of its own column
+        outcome = "skipped"
+    why = accepted_words(mark) or area.what or MEANINGS[verdict]
+    yield _Case("verdict", outcome, show(f"{verdict}: {why}", 600), text)
     kept, more = bounded(area.columns, MOST)
     for column in kept:
-        yield _column_case(column, decides)
+        yield _column_case(column, decides, area)
     if more:
         yield _Case(f"{more:,} more columns are in report.json")
 
 
-def _column_case(column: Column, decides: bool) -> _Case:
+def _column_case(column: Column, decides: bool, area: PredictionsArea) -> _Case:
     counts = f"{column.verdict}: {column.different:,} different, {column.within_tolerance:,} within tolerance, "
     counts += f"{column.equal:,} equal, largest |delta| {number(column.max_abs)}, {number(column.flips)} flips"
-    text = "\n".join(filter(None, (counts, column.rule, column.note)))
-    return _Case(f"column {show(column.name, 200)}", _outcome(column.verdict, decides), show(counts, 600), text)
+    mark = (column.accepted or area.accepted) if column.verdict == "drift" else None
+    text = "\n".join(filter(None, (accepted_words(mark), counts, column.rule, column.note)))
+    outcome = _outcome(column.verdict, decides)
+    if outcome == "failure" and (column.is_accepted or (area.accepted is not None and area.is_accepted)):
+        outcome = "skipped"
+    message = "; ".join(filter(None, (accepted_words(mark), counts)))
+    return _Case(f"column {show(column.name, 200)}", outcome, show(message, 600), text)
 
 
 def _outcome(verdict: Verdict, decides: bool) -> Outcome:

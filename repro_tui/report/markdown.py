@@ -8,9 +8,11 @@ from typing import TextIO
 
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Finding
+from repro_tui.model.gate import GateReport
 from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import Column, PredictionsArea
 from repro_tui.model.report import Report, SideReport
+from repro_tui.report.acceptance import KNOWN_HEAD, accepted_columns, gate_words, known_rows, verdict_suffix
 from repro_tui.report.cause_rows import cause_rows
 from repro_tui.report.stress import TITLE, StressRow, stress_glyph, stress_rows, stress_words
 from repro_tui.report.words import (
@@ -69,7 +71,8 @@ class MarkdownReporter:
 def _blocks(report: Report) -> Iterator[str]:
     names = f"A {escape(report.sides.a.name)} against B {escape(report.sides.b.name)}"
     if report.grade is None:
-        yield f"## {verdict_glyph(report.verdict)} {report.verdict}: {names}"
+        suffix = verdict_suffix(report.areas.predictions)
+        yield f"## {verdict_glyph(report.verdict)} {report.verdict}{suffix}: {names}"
     else:
         yield f"## {TONES[grade_tone(report.grade)]} {report.grade.level}: {names}"
     yield "\n".join(f"> {escape(sentence, 800)}  " for sentence in report.summary) or f"> {MEANINGS[report.verdict]}"
@@ -81,6 +84,7 @@ def _blocks(report: Report) -> Iterator[str]:
         yield from _grade(report.grade)
     if report.causes is not None and report.causes.factors:
         yield from _causes(report.causes)
+    yield from _known(report.gate)
     yield _areas(report)
     yield from _predictions(report.areas.predictions)
     for name, area in areas_of(report):
@@ -88,7 +92,19 @@ def _blocks(report: Report) -> Iterator[str]:
             yield from _findings(f"{STATUS_GLYPHS[area.status]} {name}", area.findings)
     yield from _warnings(report.warnings)
     yield from _sides(report)
-    yield f"Audit {escape(report.audit.id)} took {seconds(report.audit.seconds)}; exit status {report.exit_status}."
+    took, gate = seconds(report.audit.seconds), escape(gate_words(report.gate), 600)
+    judged = f", {gate}" if report.grade is None else ""
+    yield f"Audit {escape(report.audit.id)} took {took}; exit status {report.exit_status}{judged}."
+
+
+def _known(gate: GateReport) -> Iterator[str]:
+    """What came of each accepted change; and what the audit is measured by."""
+    kept, more = bounded(known_rows(gate), MOST_FINDINGS)
+    if kept:
+        yield "### Accepted changes"
+        yield _table(KNOWN_HEAD, [[row[0], *(escape(cell, 600) for cell in row[1:])] for row in kept])
+    if more:
+        yield f"… and {more:,} more in report.json."
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -148,6 +164,7 @@ def _predictions(area: PredictionsArea) -> Iterator[str]:
         yield f"… and {more:,} more columns in report.json."
     noted = [f"{column.name} ({column.note})" for column in kept if column.note]
     notes = (
+        ("Accepted", accepted_columns(area)),
         ("Columns", "; ".join(noted)),
         ("Noise", area.noise.sentence),
         ("Cells from", area.compared),

@@ -9,9 +9,11 @@ import shlex
 from collections.abc import Sequence
 
 from repro_tui.model.causes import Causes, Culprit
+from repro_tui.model.gate import GateReport
 from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
+from repro_tui.report.acceptance import acceptance_of
 from repro_tui.report.cause_sentences import CauseWording, culprit_name
 from repro_tui.report.differences import differences_of
 from repro_tui.report.words import failures_of, nothing_was_run
@@ -21,8 +23,10 @@ NOTHING = "nothing to do"
 MOST_REVERTED, LONGEST_COMMAND = 3, 120
 
 
-def next_step(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | None) -> str:
-    """What to do after an audit."""
+def next_step(
+    sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | None, gate: GateReport | None = None
+) -> str:
+    """What to do after an audit; `gate` is how it was judged."""
     if remedy := failure_remedy(sides):
         return remedy
     area = areas.predictions
@@ -30,6 +34,8 @@ def next_step(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
         return _plain(area.do) or "correct what is named above, and audit again"
     if dirty := uncommitted(sides):
         return f"commit the changes of {join_names(dirty)}, and audit again"
+    if step := _after_acceptance(area, gate or GateReport()):
+        return step
     if verdict in SAME_VERDICTS:
         return _after_same(area, areas)
     if causes is None:
@@ -125,6 +131,18 @@ def _record_file(side: SideReport) -> str:
     places = provenance.values() if isinstance(provenance, dict) else ()
     files = {str(place).partition(":")[0] for place in places if ":" in str(place)}
     return show(files.pop(), 80) if len(files) == 1 else "the record"
+
+
+def _after_acceptance(area: PredictionsArea, gate: GateReport) -> str:
+    """What to do about accepted changes: of one that has expired, or of a drift that does not gate; else ""."""
+    expired = [change.path for change in gate.changes if change.state == "expired"]
+    if expired:
+        names = join_names([show(path, 100) for path in expired], "and", most=3)
+        return f"revert {names}, or accept it again with a later date (repro-tui accept)"
+    mark = acceptance_of(area)
+    if mark is None or area.verdict != "drift":
+        return ""
+    return f"{NOTHING} until {mark.until}" if mark.until else f"{NOTHING} about what is known"
 
 
 def _after_same(area: PredictionsArea, areas: Areas) -> str:

@@ -1,8 +1,8 @@
 """The report's summary: at most five plain sentences, and the notes that say more.
 
 1. Whether the predictions are the same, in numbers, or which side failed, where and why.
-   Right after it, what makes this rest on less than it seems ("Note: …"): what was not run, not compared or only as
-   declared.
+   Right after it, what makes this rest on less than it seems ("Note: …"): what was accepted, and what was not run, not
+   compared or only as declared.
 2. Why, if that was searched for: the culprits with old and new values and their shares.
 3. What restores A.
 4. What else differs: what was seen to do nothing, and what was not tested.
@@ -20,9 +20,11 @@ from typing import NamedTuple
 
 from repro_tui.model.causes import Causes
 from repro_tui.model.finding import Area, AreaName
+from repro_tui.model.gate import GateReport
 from repro_tui.model.grade import Grade
 from repro_tui.model.predictions import SAME_VERDICTS, PredictionsArea, Verdict
 from repro_tui.model.report import Areas, SideReport, Sides
+from repro_tui.report.acceptance import gate_cautions, gate_notes
 from repro_tui.report.cause_sentences import CauseWording
 from repro_tui.report.differences import Difference, are_several, differences_of, is_all_known, listed
 from repro_tui.report.next_step import next_after_grade, next_step, uncommitted
@@ -43,8 +45,11 @@ class Summary(NamedTuple):
     notes: tuple[str, ...]
 
 
-def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | None = None) -> Summary:
-    """The summary of an audit."""
+def summarise(
+    sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | None = None, gate: GateReport | None = None
+) -> Summary:
+    """The summary of an audit; `gate` is how it was judged (None: not yet)."""
+    gate = gate or GateReport()
     differences = differences_of(areas)
     area = areas.predictions
     failed = list(failures_of(sides))
@@ -52,9 +57,9 @@ def summarise(sides: Sides, areas: Areas, verdict: Verdict, causes: Causes | Non
     head = head or verdict_sentence(area, verdict, _runs(sides))
     reasons = _reasons(area, verdict, causes, differences, all_known=is_all_known(areas))
     rest = [_others(areas, verdict, causes, differences, reasons_known=not failed)]
-    step = f"{NEXT}{next_step(sides, areas, verdict, causes)}"
-    notes = [*_audit_notes(sides, areas, verdict, causes, reasons), *_isolation_notes(sides)]
-    return _summary(head, _cautions(sides, areas, verdict), reasons, rest, step, notes)
+    step = f"{NEXT}{next_step(sides, areas, verdict, causes, gate)}"
+    notes = [*_audit_notes(sides, areas, verdict, causes, reasons), *gate_notes(gate), *_isolation_notes(sides)]
+    return _summary(head, [*gate_cautions(gate), *_cautions(sides, areas, verdict)], reasons, rest, step, notes)
 
 
 def summarise_grade(grade: Grade, area: PredictionsArea, sides: Sides) -> Summary:

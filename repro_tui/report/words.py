@@ -11,6 +11,7 @@ from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import SAME_VERDICTS, Column, PredictionsArea, Verdict
 from repro_tui.model.report import Report, SideReport, Sides
 from repro_tui.model.run import Isolation
+from repro_tui.report.acceptance import accepted_words
 from repro_tui.support.sizes import size_text
 from repro_tui.support.text import part, plural, show
 
@@ -179,9 +180,10 @@ def value_text(value: object, cap: int = 300) -> str:
 
 
 def finding_note(finding: Finding) -> str:
-    """The first line of a finding's note, and whether it is only as declared or only as built."""
+    """Whether a finding was accepted; the first line of its note, and whether it is only as declared or as built."""
     note = show(finding.note.partition("\n")[0], 300)
-    return "; ".join(filter(None, (note, f"as {finding.basis}" if finding.basis else "")))
+    basis = f"as {finding.basis}" if finding.basis else ""
+    return "; ".join(filter(None, (accepted_words(finding.accepted), note, basis)))
 
 
 def finding_words(finding: Finding) -> str:

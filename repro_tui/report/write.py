@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 from repro_tui.support.cancel import CancelToken
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.plugins import Plugin, output_to_errors
-from repro_tui.support.registry import is_third_party, load
+from repro_tui.support.registry import is_third_party
 
 if TYPE_CHECKING:
     from repro_tui.model.report import Report
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 GROUP: Final = "repro_tui.reporters"
 
+STDOUT, STDERR = "-", "2>"  # where a report goes that is written to no file
+# What each format of --annotations is written to, if no file is named.
+ANNOTATIONS = {"github": STDOUT, "gitlab": "gl-code-quality-report.json"}
 # The reporter of a file whose format is not named otherwise, by the ending of its name.
 ENDINGS = {
     "": "json",
@@ -33,7 +36,7 @@ ENDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class ReportTarget:
-    """A requested report: its option, its reporter ("": unknown), and its file ("-": standard output)."""
+    """A requested report: its option, its reporter ("": unknown), and its file (or STDOUT, STDERR)."""
 
     option: str
     reporter: str
@@ -46,7 +49,7 @@ class ReportTarget:
             known = ", ".join(ending for ending in ENDINGS if ending)
             advice = f"end it in one of {known}, or name the format, as in --format json={self.file}"
             return f"the name {self.file} has no ending of a report format: {advice}"
-        return "" if self.file == "-" else target_problem(self.file)
+        return "" if self.file in (STDOUT, STDERR) else target_problem(self.file)
 
 
 def reporter_of(file: str) -> str:
@@ -56,6 +59,8 @@ def reporter_of(file: str) -> str:
 
 def ending_of(reporter: str) -> str:
     """The usual ending of a reporter's files; that of a plug-in's is its name."""
+    if reporter in ANNOTATIONS:
+        return {"github": ".github.txt", "gitlab": ".gitlab.json"}[reporter]
     return next((ending for ending, name in ENDINGS.items() if ending and name == reporter), f".{reporter}")
 
 
@@ -71,17 +76,18 @@ def target_problem(file: str) -> str:
     return ""
 
 
-def write_report(report: Report, reporter: str, file: str, fail_on: tuple[str, ...]) -> None:
-    """Writes a report with the reporter of this name to a file, or to standard output where `file` is "-".
+def write_report(report: Report, reporter: str, file: str) -> None:
+    """Writes a report with the reporter of this name to a file, or where `file` is STDOUT or STDERR.
 
-    `fail_on` names the gated areas, which only JUnit shows. Raises OSError where the file cannot be written, and
+    Raises OSError where the file cannot be written, and
     PluginFailed where a reporter of another package fails: the file is then as it was.
     """
-    text = _text_of(report, reporter, fail_on)
-    if file == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))  # whatever the locale's encoding
-        sys.stdout.buffer.flush()
+    text = _text_of(report, reporter)
+    if file in (STDOUT, STDERR):
+        stream = sys.stdout if file == STDOUT else sys.stderr
+        stream.flush()
+        stream.buffer.write(text.encode("utf-8", "backslashreplace"))  # whatever the locale's encoding
+        stream.buffer.flush()
         return
     write_atomically(Path(file).absolute(), text.encode("utf-8", "backslashreplace"), mode=0o644)
 
@@ -96,10 +102,10 @@ def _plugin(reporter: str) -> Plugin:
     return Plugin(GROUP, reporter, f"the reporter {reporter}")
 
 
-def _text_of(report: Report, reporter: str, fail_on: tuple[str, ...]) -> str:
+def _text_of(report: Report, reporter: str) -> str:
     """The report in a format; what a reporter prints instead of writing it does not get into it."""
     plugin = _plugin(reporter)
-    writer = cast("Reporter", load(GROUP, reporter)(fail_on) if reporter == "junit" else plugin.instance())
+    writer = cast("Reporter", plugin.instance())
     stream = io.StringIO()
     if not is_third_party(GROUP, reporter):
         writer.write(report, stream)

@@ -374,7 +374,8 @@ class Auditor(PaintedApp):
         try:
             request = self.store.folder.request()
             if explain:
-                request = replace(request, settings=replace(request.settings, explain=True))
+                settings = replace(request.settings, explain=True)
+                request = replace(request, settings=settings, given=tuple({*request.given, "explain"}))
             folder = start(plan_again(request))
         except ReproError as error:
             mistakes = [str(mistake) for mistake in getattr(error, "mistakes", ())] or [str(error)]

@@ -46,14 +46,13 @@ def choices(selected: object, table: WrittenTable | None, store: AuditStore) -> 
         options.append(Choice(f"{title}, CSV", f"{table.name}.csv", lambda path: write_csv(table, path)))
         options.append(Choice(f"{title}, Parquet", f"{table.name}.parquet", lambda path: write_parquet(table, path)))
     if report is not None:
-        fail_on = store.folder.request().settings.fail_on
-        options += [_report_choice(name, report, fail_on) for name in names("repro_tui.reporters")]
+        options += [_report_choice(name, report) for name in names("repro_tui.reporters")]
     return options
 
 
-def _report_choice(name: str, report: Report, fail_on: tuple[str, ...]) -> Choice:
+def _report_choice(name: str, report: Report) -> Choice:
     file = f"report{ending_of(name)}"
-    return Choice(f"the whole report, {name}", file, lambda path: write_report(report, name, str(path), fail_on))
+    return Choice(f"the whole report, {name}", file, lambda path: write_report(report, name, str(path)))
 
 
 def ask_and_write(screen: Screen[None], store: AuditStore, options: Sequence[Choice]) -> None:

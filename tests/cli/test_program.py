@@ -14,7 +14,7 @@ import pytest
 
 from repro_tui.cli.docs import commands_page
 from repro_tui.cli.headless import finish
-from repro_tui.cli.options import FORMATS, targets_of
+from repro_tui.cli.report_options import FORMATS, targets_of
 from repro_tui.formats.wire.schemas import schema_text
 from tests.audit.project import Project, Result
 from tests.report.sample import rich_report

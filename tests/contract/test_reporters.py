@@ -30,11 +30,19 @@ def _markdown(text: str) -> None:
     assert text.startswith("#")
 
 
+def _commands(text: str) -> None:
+    lines = text.split("\n")
+    assert lines.pop() == ""
+    assert all(re.fullmatch(r"::(error|warning|notice) file=[^,:]+,line=1,title=[^,:]*::.*", line) for line in lines)
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "json": json.loads,
     "junit": ElementTree.fromstring,
     "html": _html,
     "markdown": _markdown,
+    "github": _commands,
+    "gitlab": json.loads,
     "tsv": lambda text: list(csv.reader(text.splitlines(), delimiter="\t")),
 }
 REPORTS = {
@@ -54,7 +62,7 @@ def reporter(request: pytest.FixtureRequest) -> str:
 
 def written(reporter: str, folder: Path, report: object) -> str:
     file = folder / "report"
-    write_report(report, reporter, str(file), ("predictions",))  # type: ignore[arg-type]
+    write_report(report, reporter, str(file))
     return file.read_bytes().decode("utf-8")
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from repro_tui.model.causes import Causes, Culprit, Hybrid, Interaction, Unresolved
-from repro_tui.model.finding import Area, Change, Finding, Severity, area_of
+from repro_tui.model.finding import Accepted, Area, Change, Finding, Severity, area_of
+from repro_tui.model.gate import GateReport, KnownChange
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import Column, Noise, PredictionsArea, Rows, Stress, Verdict, WorstRow
 from repro_tui.model.record import Missing
@@ -31,7 +32,45 @@ def hostile_report(text: str) -> Report:
     """The same report with `text` in every place that comes from a record, a run or a comparison."""
     metric = Metric(text, 0.9, 0.8, False, text)
     grade = Grade("R3", text, (Missing(text, text, text),), (metric, replace(metric, matches=None, rebuilt=None)))
-    return replace(_report(lambda _: text), grade=grade)
+    return replace(_accepted(_report(lambda _: text), lambda _: text), grade=grade)
+
+
+def accepted_report() -> Report:
+    """The drift, accepted: all of the predictions, numpy, and of the parameters one that has expired."""
+    report = _accepted(rich_report(), lambda text: text)
+    gate = report.gate
+    summary = summarise(report.sides, report.areas, report.verdict, None, gate)
+    return replace(report, exit_status=1, causes=None, summary=summary.sentences, notes=summary.notes)
+
+
+def _accepted(report: Report, word: Word) -> Report:
+    mark = Accepted("record", word("numpy 2 is released"), word("ada"), word("2027-01-31"), audit=word("1"))
+    expired = replace(mark, reason=word("a trial"), until="2025-12-31", expired=True)
+    known = Accepted("baseline", word("known from audit 1 of 2026-01-01"), audit="1")
+    areas = report.areas
+    numpy, wheel, *rest = areas.environment.findings
+    packages = (replace(numpy, accepted=mark), replace(wheel, accepted=known), *rest)
+    threshold, *others = areas.parameters.findings
+    columns = tuple(
+        replace(column, accepted=mark) if column.verdict == "drift" else column for column in areas.predictions.columns
+    )
+    areas = replace(
+        areas,
+        environment=replace(areas.environment, findings=packages),
+        parameters=replace(areas.parameters, findings=(replace(threshold, accepted=expired), *others)),
+        predictions=replace(areas.predictions, columns=columns),
+    )
+    path, reason, owner, audit = (word(text) for text in ("environment.packages.numpy", "numpy 2", "ada", "1"))
+    applies = KnownChange(path, "applies", reason, owner, "2027-01-31", audit)
+    changes = (
+        applies,
+        replace(applies, path=word("parameters.model.threshold"), state="expired", until="2025-12-31"),
+        replace(applies, path=word("parameters.depth"), state="changed", note=word("it is now 3 → 4")),
+        replace(applies, path=word("data.model"), state="unclear", note=word("it cannot be told")),
+        replace(applies, path=word("code.old.py"), state="absent", note=word("no such difference was seen")),
+    )
+    gate = GateReport(word("repro.toml"), ("any",), changes, word("20260101"), 1, {"parameters": 2})
+    return replace(report, areas=areas, gate=gate)
 
 
 def same_report() -> Report:

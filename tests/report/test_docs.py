@@ -14,7 +14,8 @@ import pytest
 
 from repro_tui.compare.columns.tolerance import DEFAULTS
 from repro_tui.formats.wire.record import RecordFields, check_record
-from repro_tui.model.finding import Area, Finding
+from repro_tui.model.finding import Accepted, Area, Finding
+from repro_tui.model.gate import GateReport, KnownChange
 from repro_tui.model.predictions import VERDICTS, Column, Noise, PredictionsArea, Rows, WorstRow
 from repro_tui.model.record import Missing
 from repro_tui.model.report import AuditInfo, Report, SideReport, Tool
@@ -23,6 +24,7 @@ from repro_tui.model.workspace import Part
 
 DOCS = Path(__file__).parents[2] / "docs"
 KINDS = (Report, Tool, AuditInfo, SideReport, Missing, Part, Run, Isolation, Area, Finding, PredictionsArea, Column)
+GATE = (Accepted, GateReport, KnownChange)
 
 
 def page(name: str) -> str:
@@ -50,7 +52,7 @@ def test_every_field_of_a_record_is_described() -> None:
     assert set(fields(RecordFields.model_json_schema())) <= described
 
 
-@pytest.mark.parametrize("kind", [*KINDS, Rows, Noise, WorstRow])
+@pytest.mark.parametrize("kind", [*KINDS, *GATE, Rows, Noise, WorstRow])
 def test_every_key_of_a_report_is_described(kind: type[Any]) -> None:
     described = set(re.findall(r"[A-Za-z0-9_]+", page("report")))
     assert {field.name for field in dataclasses.fields(kind)} <= described
@@ -80,7 +82,7 @@ def test_the_verdicts_and_tolerances_are_those_of_the_program() -> None:
     assert all(f"| `{verdict}` |" in page("comparison") for verdict in VERDICTS)
 
 
-@pytest.mark.parametrize("name", ["record", "report", "safety", "proofs", "comparison"])
+@pytest.mark.parametrize("name", ["record", "report", "safety", "proofs", "comparison", "gate"])
 def test_links_between_pages_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+\.md)\)", page(name)):
         assert (DOCS / target).is_file()

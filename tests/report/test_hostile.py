@@ -37,7 +37,7 @@ HOSTILE = {
     "an end of CDATA": "]]></failure><!-- ",
 }
 REPORTERS = {
-    "junit": JUnitReporter(("any",)),
+    "junit": JUnitReporter(),
     "markdown": MarkdownReporter(),
     "html": HtmlReporter(),
 }
@@ -58,7 +58,7 @@ def test_nothing_hidden_is_written_and_no_line_begins_with_it(name: str, text: s
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_the_xml_parses(text: str) -> None:
-    root = ElementTree.fromstring(written(JUnitReporter(("any",)), hostile_report(text)))
+    root = ElementTree.fromstring(written(JUnitReporter(), hostile_report(text)))
     assert root.get("tests") == str(len(list(root.iter("testcase"))))
 
 

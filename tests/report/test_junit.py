@@ -10,13 +10,13 @@ import pytest
 from repro_tui.model.finding import not_recorded
 from repro_tui.model.report import Report
 from repro_tui.report.junit import MOST, JUnitReporter
-from tests.report.sample import lost_report, many_findings, rich_report, same_report
+from tests.report.sample import accepted_report, lost_report, many_findings, rich_report, same_report
 from tests.report.write import written
 
 # What junit-10.xsd of Jenkins' xunit plug-in allows, of what is used here.
 ATTRIBUTES = {
     "testsuites": {"name", "time", "tests", "failures", "errors"},
-    "testsuite": {"name", "time", "tests", "failures", "errors", "skipped"},
+    "testsuite": {"name", "time", "tests", "failures", "errors", "skipped", "timestamp"},
     "testcase": {"name", "time", "classname"},
     "failure": {"type", "message"},
     "error": {"type", "message"},
@@ -32,7 +32,8 @@ SUREFIRE_TIME = re.compile(r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?")
 
 
 def parsed(report: Report, fail_on: tuple[str, ...] = ("predictions",)) -> ElementTree.Element:
-    return ElementTree.fromstring(written(JUnitReporter(fail_on), report))
+    gated = replace(report, gate=replace(report.gate, fail_on=fail_on))
+    return ElementTree.fromstring(written(JUnitReporter(), gated))
 
 
 def outcomes(suite: ElementTree.Element) -> dict[str, str]:
@@ -157,6 +158,39 @@ def test_a_failed_run_is_one_case_and_not_two() -> None:
     suite = next(s for s in parsed(replace(report, sides=replace(report.sides, b=lost))) if s.get("name") == "side-b")
     assert outcomes(suite) == {"rebuild code": "passed", "rebuild environment": "passed", "run 1": "error"}
     assert "KeyError: 'x'" in suite.findtext("testcase/error", "")
+
+
+def test_what_was_accepted_is_skipped_with_its_reason_and_what_expired_fails() -> None:
+    root = parsed(accepted_report(), ("any",))
+    cases = {suite.get("name", ""): outcomes(suite) for suite in root}
+    assert cases["environment"] == {
+        "packages / numpy": "skipped",
+        "packages / wheel": "skipped",
+        "packages / tzdata": "failure",
+        "system / blas": "error",
+    }
+    assert cases["parameters"]["model / threshold"] == "failure"
+    assert cases["predictions"] == {
+        "verdict": "skipped",
+        "column label": "skipped",
+        "column score": "skipped",
+        "column segment": "passed",
+        "column amount": "passed",
+    }
+    messages = {case.get("name"): case[0].get("message") or "" for case in root.iter("testcase") if len(case)}
+    assert "accepted by ada until 2027-01-31: numpy 2 is released" in messages["packages / numpy"]
+    assert "known from audit 1" in messages["packages / wheel"]
+    assert "expired: accepted by ada until 2025-12-31" in messages["model / threshold"]
+    assert "accepted by ada until 2027-01-31" in messages["verdict"]
+
+
+def test_the_classes_name_the_pair_and_the_area() -> None:
+    report = rich_report()
+    report = replace(report, sides=replace(report.sides, b=replace(report.sides.b, name="git:v1.2/x")))
+    classes = {case.get("classname") for case in parsed(report).iter("testcase")}
+    areas = ("side-a", "side-b", "code", "environment", "parameters", "data", "predictions")
+    assert classes == {f"prod..git:v1-2-x.{area}" for area in areas}
+    assert {suite.get("timestamp") for suite in parsed(report)} == {"2026-01-05T10:00:00"}
 
 
 def test_undecided_is_an_error_and_never_passes() -> None:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.compare.columns.differences import SCHEMA
+from repro_tui.gate.status import exit_status
 from repro_tui.model.causes import Causes, Culprit, Interaction, Unresolved
 from repro_tui.model.event import Event
 from repro_tui.model.finding import Finding, area_of
@@ -22,7 +23,6 @@ from repro_tui.model.report import Areas, AuditInfo, Report, SideReport, Sides, 
 from repro_tui.model.request import Request
 from repro_tui.model.run import Isolation, Run
 from repro_tui.model.workspace import Part
-from repro_tui.report.gate import exit_status
 from repro_tui.report.summary import summarise
 from repro_tui.support.paths import data_rows
 from repro_tui.support.plain import dumps, to_plain, write_json

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from repro_tui.formats.wire.gate import AcceptedFields, GateFields
 from repro_tui.formats.wire.mistakes import Table, check
 from repro_tui.model.record import ENVIRONMENT_KINDS
 from repro_tui.support import grammar
@@ -282,6 +283,8 @@ class RecordFields(Table):
     schema_: Literal[1] = Field(alias="schema", description="The version of this format.")
     validation: ValidationFields = ValidationFields()
     deployments: dict[str, DeploymentFields] = Field(min_length=1, description="By name.")
+    gate: GateFields = Field(GateFields(), description="Settings of every audit of this project.")
+    accepted: list[AcceptedFields] = Field([], description="Changes that were accepted.")
 
 
 def check_record(document: Mapping[str, object], file: str) -> RecordFields:
