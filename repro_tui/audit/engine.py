@@ -24,8 +24,9 @@ from repro_tui.audit.lost import dead_report
 from repro_tui.audit.pipeline import Audit, warm_up
 from repro_tui.audit.redacted_output import redact_output
 from repro_tui.audit.redaction import learn_records
+from repro_tui.evidence.manifest import write_manifest
 from repro_tui.execute.reap import hold_lease, reap
-from repro_tui.model.errors import Cancelled, ReproError
+from repro_tui.model.errors import Cancelled, Inconclusive, ReproError
 from repro_tui.model.event import Event
 from repro_tui.model.report import Report
 from repro_tui.model.request import Request
@@ -75,7 +76,21 @@ def main() -> int:
         learn_accounts(redactor)
         learn_records((request.a, request.b), redactor)
         redact_output(redactor)
-        return _audit(folder, request, redactor)
+        status = _audit(folder, request, redactor)
+        _seal(folder)
+        return status
+
+
+def _seal(folder: Path) -> None:
+    """Writes the manifest of the folder, to which nothing is written any more. A full disk leaves it without one."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    for handle in (1, 2):
+        os.dup2(nowhere, handle)
+    os.close(nowhere)
+    with contextlib.suppress(OSError, Inconclusive):
+        write_manifest(folder)
 
 
 def _get_ready() -> None:

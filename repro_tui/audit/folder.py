@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from repro_tui.model.heading import Heading
+    from repro_tui.model.inventory import Inventory
     from repro_tui.model.report import Report
     from repro_tui.model.request import Request
 
@@ -95,6 +96,16 @@ class AuditFolder:
         """The finished report, or None while there is none. Raises Refused if it cannot be read."""
         file = self.path / "report.json"
         return read_report(file) if os.path.lexists(file) else None
+
+    def inventory(self, side: str) -> Inventory:
+        """The contents of the environment of side "a" or "b". Raises Refused where it was not built or is not read."""
+        from repro_tui.model.inventory import Inventory
+
+        path = self.path / side / "inventory.json"
+        if not os.path.lexists(path):
+            reason = f"side {side.upper()} of the audit {self.path.name} has no environment that was looked into"
+            raise Refused(f"{reason}: it was not built, or its endpoint does not show it")
+        return _read(path, Inventory, f"{side}/inventory.json")
 
     def events(self, after: int = 0) -> tuple[list[Event], int]:
         """The journal's events from byte `after` on, and the byte to continue at.
@@ -210,6 +221,12 @@ def report_file(text: str, here: Path) -> Path:
     if not os.path.lexists(path) and "/" not in text and os.path.isdir(audits_root() / text):  # noqa: PTH112
         path = audits_root() / text
     return path / "report.json" if os.path.isdir(path) else path  # noqa: PTH112 - false where the path is too long
+
+
+def named_audit(name: str) -> AuditFolder:
+    """The audit of a folder, a report.json, or an id as `repro-tui list` shows it. Raises Refused if there is none."""
+    path, by_id = Path(name), audits_root() / name
+    return open_folder(by_id if not path.exists() and "/" not in name and by_id.is_dir() else path)
 
 
 def list_audits() -> list[AuditSummary]:

@@ -22,6 +22,8 @@ COMMANDS = {
     "init": ("init", "Write a repro.toml of the project at two revisions, from its own files."),
     "record": ("record", "Write a record of a working tree, a revision, a run, a container or an image."),
     "show": ("show", "Open a finished or running audit; nothing is executed again."),
+    "verify-evidence": ("verify_evidence", "Check that an audit's folder is as it was, and who signed it."),
+    "sbom": ("sbom", "Write a bill of materials (CycloneDX) of one side of an audit."),
     "list": ("listing", "List the deployments of the nearest repro.toml, and the past audits."),
     "prune": ("prune", "Remove old audits that nothing refers to, and old entries of the cache."),
     "pin": ("pin", "Keep an audit when audits are pruned."),

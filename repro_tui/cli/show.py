@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Unpack
 
 import click
@@ -19,14 +18,11 @@ def command(ctx: click.Context, /, folder: str, **options: Unpack[ReportOptions]
 
     FOLDER is an audit's folder or its id, as `repro-tui list` shows it; REPORT is a report.json.
     """
-    from repro_tui.audit.folder import open_folder
+    from repro_tui.audit.folder import named_audit
     from repro_tui.cli.interface import has_terminal, open_audit_screen
-    from repro_tui.support.paths import audits_root
 
     targets = targets_of(options)
-    path = Path(folder)
-    by_id = audits_root() / folder
-    audit = open_folder(by_id if not path.exists() and "/" not in folder and by_id.is_dir() else path)
+    audit = named_audit(folder)
     if targets or not has_terminal():
         from repro_tui.cli.headless import follow
 

@@ -9,6 +9,8 @@ _EXTRAS = {
     **dict.fromkeys(("google", "gcsfs"), "gs"),
     **dict.fromkeys(("azure", "adlfs"), "azure"),
     **dict.fromkeys(("sshfs", "asyncssh"), "ssh"),
+    "cryptography": "attest",
+    "cyclonedx": "sbom",
     "rattler": "conda",
     "wandb": "wandb",
     "zstandard": "sif",
