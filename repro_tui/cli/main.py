@@ -21,6 +21,7 @@ COMMANDS = {
     "accept": ("accept", "Accept differences of an audit until a day, each as exactly this change."),
     "init": ("init", "Write a repro.toml of the project at two revisions, from its own files."),
     "record": ("record", "Write a record of a working tree, a revision, a run, a container or an image."),
+    "check": ("check", "Check record files: can they be read, and what do their records lack?"),
     "show": ("show", "Open a finished or running audit; nothing is executed again."),
     "verify-evidence": ("verify_evidence", "Check that an audit's folder is as it was, and who signed it."),
     "sbom": ("sbom", "Write a bill of materials (CycloneDX) of one side of an audit."),

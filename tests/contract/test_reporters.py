@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from repro_tui.model.errors import Refused
 from repro_tui.report.write import write_report
@@ -36,6 +37,15 @@ def _commands(text: str) -> None:
     assert all(re.fullmatch(r"::(error|warning|notice) file=[^,:]+,line=1,title=[^,:]*::.*", line) for line in lines)
 
 
+def _metrics(text: str) -> None:
+    assert list(text_string_to_metric_families(text))
+
+
+def _variables(text: str) -> None:
+    names = [line.partition("=")[0] for line in text.splitlines()]
+    assert names == [f"REPRO_TUI_{name}" for name in ("VERDICT", "EXIT_STATUS", "AUDIT", "SUMMARY")]
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "json": json.loads,
     "junit": ElementTree.fromstring,
@@ -43,6 +53,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "markdown": _markdown,
     "github": _commands,
     "gitlab": json.loads,
+    "prometheus": _metrics,
+    "dotenv": _variables,
     "tsv": lambda text: list(csv.reader(text.splitlines(), delimiter="\t")),
 }
 REPORTS = {
