@@ -17,7 +17,19 @@ from tests.templates import Templates, shared_root
 
 ENGINES = frozenset(
     {
-        *("apptainer", "azurite", "bubblewrap", "compiler", "docker", "dvc", "gcs", "git-lfs", "mlflow", "network"),
+        *(
+            "airflow",
+            "apptainer",
+            "azurite",
+            "bubblewrap",
+            "compiler",
+            "docker",
+            "dvc",
+            "gcs",
+            "git-lfs",
+            "mlflow",
+            "network",
+        ),
         *("sshd", "tmux", "wandb"),
     }
 )
