@@ -23,7 +23,7 @@ def main() -> int:
         pass
     report = folder.report()
     targets = [ReportTarget(*target) for target in rest["targets"]]
-    return finish(report, targets, quiet=True) if report else 3
+    return finish(report, targets, quiet=True, folder=folder) if report else 3
 
 
 if __name__ == "__main__":

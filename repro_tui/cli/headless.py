@@ -20,7 +20,7 @@ from repro_tui.audit.follow import follow_events, how_it_died
 from repro_tui.audit.launch import stop
 from repro_tui.cli.progress import Progress, progress_for
 from repro_tui.model.errors import Cancelled, Inconclusive, PluginFailed, ReproError
-from repro_tui.report.write import ReportTarget, write_report
+from repro_tui.report.write import ATTEST, ReportTarget, write_report
 from repro_tui.support.plugins import output_to_errors
 from repro_tui.support.registry import is_third_party
 from repro_tui.support.system_errors import system_reason, system_remedy
@@ -92,7 +92,7 @@ def follow(folder: AuditFolder, targets: Sequence[ReportTarget], *, quiet: bool)
 
             _write_all(dead_report(folder), targets)
         return status
-    return finish(report, targets, quiet=quiet)
+    return finish(report, targets, quiet=quiet, folder=folder)
 
 
 def _leave(folder: AuditFolder, targets: Sequence[ReportTarget], terminals: list[TextIO]) -> None:
@@ -110,18 +110,27 @@ def _leave(folder: AuditFolder, targets: Sequence[ReportTarget], terminals: list
     )
 
 
-def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool) -> int:
+def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool, folder: AuditFolder | None = None) -> int:
     """Writes a report's formats and prints its summary; returns the report's exit status, or 3 where one failed.
+
+    `folder` is that of the audit, which a signature is put into.
 
     The summary goes to standard output where no report was requested, and to standard error where one was. The formats
     of other packages are written first, so that ours say which of them failed.
     """
     failures = []
+    keys, targets = _split(targets)
     for target in sorted(targets, key=lambda target: not is_third_party("repro_tui.reporters", target.reporter)):
         if reason := _write(report, target):
             print(f"repro-tui: {reason}", file=sys.stderr)
             failures.append(reason)
             report = replace(report, exit_status=3, warnings=(*report.warnings, reason))
+    for key in keys if folder else ():
+        from repro_tui.cli.attestation import sign
+
+        if reason := sign(folder, key):
+            print(f"repro-tui: {reason}", file=sys.stderr)
+            failures.append(reason)
     stream = sys.stderr if targets else sys.stdout
     if not (quiet and targets) and not failures:
         for sentence in report.summary:
@@ -129,6 +138,14 @@ def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool) -> i
         for number, note in enumerate(report.notes):
             print(f"{'' if number else 'Notes:' + chr(10)}- {show(note)}", file=stream)
     return 3 if failures else report.exit_status
+
+
+def _split(targets: Sequence[ReportTarget]) -> tuple[list[str], list[ReportTarget]]:
+    """The keys to sign with, and the formats to write."""
+    return (
+        [target.file for target in targets if target.option == ATTEST],
+        [target for target in targets if target.option != ATTEST],
+    )
 
 
 def _write(report: Report, target: ReportTarget) -> str:
@@ -149,7 +166,7 @@ def _write(report: Report, target: ReportTarget) -> str:
 
 def _write_all(report: Report, targets: Sequence[ReportTarget]) -> None:
     """Writes the requested formats of a report of what failed: an older file would be taken for this audit's."""
-    for target in targets:
+    for target in _split(targets)[1]:
         if reason := _write(report, target):
             print(f"repro-tui: {reason}", file=sys.stderr)
 

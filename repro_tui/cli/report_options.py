@@ -27,6 +27,7 @@ class ReportOptions(TypedDict):
     html: str | None
     format: tuple[str, ...]
     annotations: NotRequired[tuple[str, ...]]
+    attest: NotRequired[str | None]
     quiet: bool
     no_mouse: bool
 
@@ -58,6 +59,11 @@ def report_options(command: F) -> F:
                 multiple=True,
                 help="Print what gates as workflow commands of GitHub, or write it as a code-quality report of GitLab "
                 "(gl-code-quality-report.json). Repeatable.",
+            ),
+            click.option(
+                "--attest",
+                metavar="KEY",
+                help="Sign the result with the private key in the file KEY (PEM), beside the manifest of the audit.",
             ),
             click.option("--quiet", "-q", is_flag=True, help="Do not print progress or a summary to standard error."),
             click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
@@ -96,7 +102,7 @@ def _annotations(texts: tuple[str, ...], taken: bool) -> list[ReportTarget]:
 def targets_of(options: ReportOptions) -> tuple[ReportTarget, ...]:
     """The requested reports. The format of --report is the one that the file's name ends in.
 
-    Raises Refused with every file that cannot be written, before anything runs.
+    Raises Refused with every file that cannot be written, and for a key that cannot sign, before anything runs.
     """
     from repro_tui.model.errors import Mistake, Refused
     from repro_tui.report.write import ReportTarget, check_reporter, reporter_of
@@ -118,4 +124,16 @@ def targets_of(options: ReportOptions) -> tuple[ReportTarget, ...]:
             mistakes.append(Mistake("", f"{count} reports would be written to {file}: name a file for each"))
     if mistakes:
         raise Refused.all(mistakes)
-    return tuple(targets)
+    return (*targets, *_attestation(options.get("attest")))
+
+
+def _attestation(key: str | None) -> tuple[ReportTarget, ...]:
+    """The signature that was requested. Raises Refused where the key cannot be used, before anything runs."""
+    from repro_tui.report.write import ATTEST, ReportTarget
+
+    if key is None:
+        return ()
+    from repro_tui.cli.attestation import load_own_key
+
+    load_own_key(key)
+    return (ReportTarget(ATTEST, "", key),)

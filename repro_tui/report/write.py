@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from repro_tui.report.base import Reporter
 
 GROUP: Final = "repro_tui.reporters"
+ATTEST: Final = "--attest"  # a target of this option names a key, and no file to write
 
 STDOUT, STDERR = "-", "2>"  # where a report goes that is written to no file
 # What each format of --annotations is written to, if no file is named.
