@@ -29,14 +29,13 @@ def command(ctx: click.Context, /, files: tuple[str, ...]) -> None:
     from repro_tui.support.paths import cache_root
 
     here = Path.cwd()
-    nearest = nearest_file(here)
-    if not files and nearest is None:
+    paths = [here / name for name in files] or list(filter(None, [nearest_file(here)]))
+    if not paths:
         raise Refused(f"there is no {FILE_NAME} in or above {here}: name a record file")
     context = Context(cache=Cache(cache_root()), here=here)
     mistakes: list[Mistake] = []
     gaps: list[str] = []
-    for file in [here / name for name in files] or [nearest]:
-        assert file is not None
+    for file in paths:
         try:
             gaps += _gaps(file, context)
         except Refused as error:

@@ -125,10 +125,10 @@ def finish(report: Report, targets: Sequence[ReportTarget], *, quiet: bool, fold
             print(f"repro-tui: {reason}", file=sys.stderr)
             failures.append(reason)
             report = replace(report, exit_status=3, warnings=(*report.warnings, reason))
-    for key in keys if folder else ():
+    if keys and folder:
         from repro_tui.cli.attestation import sign
 
-        if reason := sign(folder, key):
+        if reason := sign(folder, keys[0]):
             print(f"repro-tui: {reason}", file=sys.stderr)
             failures.append(reason)
     stream = sys.stderr if targets else sys.stdout

@@ -36,7 +36,7 @@ def programs(request: pytest.FixtureRequest) -> Path:
 
 @dataclass
 class Ended:
-    """How a run of the DAG ended: the state and number of tries of each task, the values that the last one saw, and the log."""
+    """How a run of the DAG ended: each task's state and tries, the values that the last task saw, and the log."""
 
     states: dict[str, tuple[str, int]]
     values: dict[str, Any]
