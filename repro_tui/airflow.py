@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from repro_tui.support.regular import read_regular
+
 try:  # Airflow 3
     from airflow.sdk import BaseOperator
     from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -119,7 +121,7 @@ class ReproAuditOperator(BaseOperator):  # type: ignore[misc]
 def _report(file: Path) -> dict[str, Any] | None:
     """The report, or None where there is none."""
     try:
-        value = json.loads(file.read_text("utf-8"))
+        value = json.loads(read_regular(file))
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None

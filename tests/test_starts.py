@@ -17,6 +17,7 @@ STARTERS = {"subprocess", "os", "_git()", "multiprocessing"}
 # Only files with these words are parsed: it takes a while.
 MENTIONED = re.compile(r"subprocess|multiprocessing|tempfile|_git\(\)|os\.(fork|system|popen|posix_spawn|spawn)")
 MAY_START = {
+    "airflow.py": "in Airflow's environment, which has nothing else of ours",
     "support/process.py": "the place that ties them",
     "clients/git/process.py": "GitPython starts git; the command and the environment are tied and marked",
     "formats/child.py": "the forker ends when its socket closes, and its readers with it; it is marked",

@@ -20,7 +20,7 @@ MOST_COLUMNS = 100  # with samples of their own: each is a time series
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class Gauge:
     """One gauge with its samples: labels, beside those of the pair, to a value."""
 
     name: str
@@ -46,19 +46,19 @@ class PrometheusReporter:
                     stream.write(f"{name}{_labels(pair | dict(labels))} {value!r}\n")
 
 
-def _metrics(report: Report) -> Iterator[Metric]:
+def _metrics(report: Report) -> Iterator[Gauge]:
     status = report.exit_status
     yield _single("exit_status", "0 no difference in the gated areas, 1 a difference, 3 inconclusive.", status)
-    yield Metric("verdict", "The verdict on the predictions, as a label.", (({"verdict": report.verdict}, 1.0),))
+    yield Gauge("verdict", "The verdict on the predictions, as a label.", (({"verdict": report.verdict}, 1.0),))
     areas = tuple(({"area": name, "status": getattr(report.areas, name).status}, 1.0) for name in AREAS)
-    yield Metric("area_status", "The status of each area, as a label.", areas)
+    yield Gauge("area_status", "The status of each area, as a label.", areas)
     yield from _predictions(report)
     yield _single("seconds", "Duration of the audit.", report.audit.seconds)
     if (started := _time(report.audit.started)) is not None:
         yield _single("started_timestamp_seconds", "When the audit started, in seconds since 1970.", started)
 
 
-def _predictions(report: Report) -> Iterator[Metric]:
+def _predictions(report: Report) -> Iterator[Gauge]:
     """What differs between the outputs; nothing where they were not compared."""
     area = report.areas.predictions
     if area.rows is None:
@@ -68,13 +68,13 @@ def _predictions(report: Report) -> Iterator[Metric]:
     yield _single("rows_only_a", "Rows that only A predicted.", area.rows.only_a)
     yield _single("rows_only_b", "Rows that only B predicted.", area.rows.only_b)
     different = tuple(({"column": column.name}, float(column.different)) for column in columns)
-    yield Metric("rows_different", "Rows that differ by more than the tolerance, by output column.", different)
+    yield Gauge("rows_different", "Rows that differ by more than the tolerance, by output column.", different)
     flips = tuple(({"column": column.name}, float(column.flips)) for column in columns if column.flips is not None)
-    yield Metric("flips", "Rows whose decision changed, by output column.", flips)
+    yield Gauge("flips", "Rows whose decision changed, by output column.", flips)
 
 
-def _single(name: str, text: str, value: float) -> Metric:
-    return Metric(name, text, (({}, float(value)),))
+def _single(name: str, text: str, value: float) -> Gauge:
+    return Gauge(name, text, (({}, float(value)),))
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -72,7 +72,7 @@ def test_a_large_file_is_refused_by_its_size(here: Path) -> None:
     with in_seconds():
         with pytest.raises(OSError, match="it has 8 GiB, and at most 10 bytes are read"):
             read_regular(here / "file", most=10)
-        with pytest.raises(OSError, match="of which only 0 are on disk"):
+        with pytest.raises(OSError, match="of which only 0 bytes are on disk"):
             digest_file(here / "file")
 
 

@@ -53,7 +53,7 @@ OUTPUTS = {
     "an endless device": ("os.symlink('/dev/zero', output)\n", "it is a symbolic link"),
     "a loop": ("os.symlink(output, output)\n", "it is a symbolic link"),
     "a folder": ("os.mkdir(output)\n", "it is a folder"),
-    "holes": ("os.truncate(os.open(output, os.O_CREAT | os.O_WRONLY), 8 << 30)\n", "of which only 0 are on disk"),
+    "holes": ("os.truncate(os.open(output, os.O_CREAT | os.O_WRONLY), 8 << 30)\n", "of which only 0 bytes are on disk"),
     "columns": ("open(output, 'w').write(','.join(f'c{n}' for n in range(20000)) + '\\n')\n", "20,000 columns"),
     "nested JSON": ("open(output, 'w').write('{\"a\":' * 100000)\n", "line 1 is nested deeper than 64"),
     "nested folders": (WRITE + NEST, "nested deeper than 200 levels"),

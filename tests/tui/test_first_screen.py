@@ -60,13 +60,13 @@ def test_the_names_of_both_sides_need_only_the_heading_of_a_request(tmp_path: Pa
 
 
 async def test_prose_is_wrapped_for_the_width_that_it_has() -> None:
-    class Page(App[None]):
+    class FirstPage(App[None]):
         CSS = "Screen { layout: vertical; } Prose { padding: 0 1; }"
 
         def compose(self) -> ComposeResult:
             yield Prose([Item(Content("• "), "word " * 30), "plain"])
 
-    app = Page()
+    app = FirstPage()
     async with app.run_test(size=(42, 20)) as pilot:
         prose = app.query_one(Prose)
         for width, height in ((42, 6), (82, 3)):

@@ -35,7 +35,7 @@ def programs(request: pytest.FixtureRequest) -> Path:
 
 
 @dataclass
-class Ended:
+class DagRun:
     """How a run of the DAG ended: each task's state and tries, the values that the last task saw, and the log."""
 
     states: dict[str, tuple[str, int]]
@@ -44,7 +44,7 @@ class Ended:
 
 
 @pytest.fixture
-def ended(programs: Path, templates: Templates, tmp_path: Path) -> Ended:
+def ended(programs: Path, templates: Templates, tmp_path: Path) -> DagRun:
     lend_empty_environment(templates, Path(os.environ["REPRO_TUI_CACHE"]))
     project, home = audited(tmp_path / "project"), tmp_path / "home"
     (home / "dags").mkdir(parents=True)
@@ -68,7 +68,7 @@ def ended(programs: Path, templates: Templates, tmp_path: Path) -> Ended:
     with closing(sqlite3.connect(home / "airflow.db")) as database:
         rows = database.execute("select task_id, state, try_number from task_instance").fetchall()
     seen = project.folder / "seen.json"
-    return Ended(
+    return DagRun(
         {name: (state, tries) for name, state, tries in rows},
         json.loads(seen.read_text()) if seen.exists() else {},
         log,
@@ -84,7 +84,7 @@ def audited(folder: Path) -> Project:
     return project
 
 
-def test_each_outcome_is_a_state_of_its_task_and_its_value_is_there(ended: Ended) -> None:
+def test_each_outcome_is_a_state_of_its_task_and_its_value_is_there(ended: DagRun) -> None:
     assert {name: state for name, state in ended.states.items() if name != "see"} == {
         "same": ("success", 1),
         "drifts": ("failed", 1),  # a second try would say the same
