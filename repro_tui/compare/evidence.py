@@ -20,8 +20,10 @@ from repro_tui.support.context import Context
 from repro_tui.support.text import show
 
 FILE = "differences.parquet"
-# What tells a cell apart; a value that is absent is not one that is empty.
-_CELL = "concat_ws(chr(31), key, \"column\", change, coalesce('=' || a, ''), coalesce('=' || b, ''))"
+# What tells a cell apart: each value with its length, so that none runs into the next; an absent one is a dash.
+_FIELDS = ("key", '"column"', "change", "a", "b")
+_PARTS = (f"coalesce(length({field})::VARCHAR || ':' || {field}, '-')" for field in _FIELDS)
+_CELL = f"concat({', '.join(_PARTS)})"
 _SAME_CELL = 'SELECT key, "column", change, a, b FROM'
 
 

@@ -60,8 +60,6 @@ def reporter_of(file: str) -> str:
 
 def ending_of(reporter: str) -> str:
     """The usual ending of a reporter's files; that of a plug-in's is its name."""
-    if reporter in ANNOTATIONS:
-        return {"github": ".github.txt", "gitlab": ".gitlab.json"}[reporter]
     return next((ending for ending, name in ENDINGS.items() if ending and name == reporter), f".{reporter}")
 
 

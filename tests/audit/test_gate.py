@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.audit.project import Project, Result
+from tests.audit.project import Project, Result, run_program
 from tests.audit.shifted_clock import Clock
 
 MONTH = 31 * 86400
@@ -22,7 +23,6 @@ schema = 1
 [gate]   # what the nightly job is judged by
 fail_on = ["predictions", "parameters"]
 repeat = 3
-{isolation}
 
 [validation]
 inputs = "inputs.csv"
@@ -48,14 +48,14 @@ predict = {{ command = ["python3", "predict.py", "{{inputs}}", "{{output}}", "{{
 @pytest.fixture
 def project(tmp_path: Path, warm_cache: None) -> Project:
     project = Project(tmp_path / "project")
-    isolation = 'isolation = "none"' if project.options() else ""
-    (project.folder / "repro.toml").write_text(RECORD.format(commit=project.commit, isolation=isolation))
+    (project.folder / "repro.toml").write_text(RECORD.format(commit=project.commit))
     return project
 
 
-def nightly(project: Project, *options: str, **variables: str) -> Result:
-    """The nightly job: no option says what it is judged by."""
-    return project.run("prod", "staging", "--report", "--quiet", "--junit", "junit.xml", *options, **variables)
+def nightly(project: Project, *options: str, variables: dict[str, str] | None = None) -> Result:
+    """The nightly job: no option says what it is judged by. `variables` are those of the environment."""
+    arguments = ("prod", "staging", "--report", "--quiet", "--junit", "junit.xml", *options, *project.options())
+    return run_program(project.folder, *arguments, environment=os.environ | (variables or {}))
 
 
 def junit(project: Project) -> tuple[int, set[str]]:
@@ -96,7 +96,7 @@ def test_the_story_of_a_nightly_job(project: Project, clock: Clock) -> None:
     )
     assert accepted.status == 0, accepted.stderr
     text = record.read_text()
-    assert text.startswith(RECORD.partition("{isolation}")[0])
+    assert text.startswith(RECORD.partition("[deployments")[0])
     assert "# since March" in text
     assert "# the candidate" in text
     assert [entry["path"] for entry in tomllib.loads(text)["accepted"]] == ["parameters.threshold", "predictions"]
@@ -117,13 +117,13 @@ def test_the_story_of_a_nightly_job(project: Project, clock: Clock) -> None:
     assert junit(project)[0] > 0
 
     record.write_text(text)
-    fourth = nightly(project, **clock.set(MONTH))
+    fourth = nightly(project, variables=clock.set(MONTH))
     assert fourth.status == 1, fourth.stderr
     assert marks(fourth.report) == [("record", reason, True)] * 2
     assert [change["state"] for change in fourth.report["gate"]["changes"]] == ["expired", "expired"]
     assert "expired" in fourth.report["summary"][1]
 
-    fifth = nightly(project, "--baseline", audit, **clock.set(MONTH))
+    fifth = nightly(project, "--baseline", audit, variables=clock.set(MONTH))
     assert (fifth.status, fifth.report["verdict"]) == (0, "drift"), fifth.stderr
     assert fifth.report["gate"]["baseline"] == audit
     assert fifth.report["gate"]["known"] == 2

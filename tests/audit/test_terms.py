@@ -62,6 +62,7 @@ def test_the_policy_is_that_of_the_file_that_both_references_name_or_the_nearest
         ("gate = { fail_on = [] }", "gate.fail_on"),
         ('gate = { budget = "soon" }', "is not a valid budget"),
         ("gate = { reapeat = 3 }", "did you mean repeat?"),
+        ('gate = { isolation = "none" }', "could switch the sandbox off"),
         ('accepted = [{ path = "parameters.x", reason = "r", until = 2027-01-01 }]', "does not say which change"),
         ('accepted = [{ path = "x", reason = "r", until = 2027-01-01, change = "added", b = 1 }]', "in no area"),
         ('accepted = [{ path = "code.x", reason = " ", until = 2027-01-01, change = "added", b = 1 }]', "is empty"),

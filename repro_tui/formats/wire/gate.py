@@ -29,6 +29,15 @@ def _day(value: object) -> object:
         raise ValueError("is not a day: expected YYYY-MM-DD, such as 2027-01-31") from None
 
 
+def _sandbox(value: object) -> object:
+    """A sandbox. To go without one is for the person who starts the audit to say, not for a file that it audits."""
+    if value == "none":
+        raise ValueError(
+            "may not be none, as whoever can change this file could switch the sandbox off: pass --isolation none"
+        )
+    return value
+
+
 def _budget(text: str) -> str:
     parse_budget(text)
     return text
@@ -69,8 +78,8 @@ class GateFields(Table):
         None, description="Limit of that search: a number of predict runs, such as 40, or a time, such as 15m."
     )
     repeat: Annotated[int, Field(ge=1, le=100)] | None = Field(None, description="Runs of each side.")
-    isolation: Literal["auto", "container", "bubblewrap", "namespace", "none"] | None = Field(
-        None, description="Sandbox that isolates a run from this machine."
+    isolation: Annotated[Literal["auto", "container", "bubblewrap", "namespace"], BeforeValidator(_sandbox)] | None = (
+        Field(None, description="Sandbox that isolates a run from this machine.")
     )
 
 
