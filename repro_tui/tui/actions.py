@@ -83,6 +83,7 @@ LIST = (
     Action("N", "difference(-1)", "Previous difference", "a list"),
     Action("d", "only_differences", "Show only differences, or everything", "a list", "only diffs"),
 )
+ACCEPT = (Action("a", "accept", "Accept this difference, with a reason and a last day", "a difference", "accept"),)
 GRID = (
     Action("up,k", "cursor(-1)", "Up", "a table"),
     Action("down,j", "cursor(1)", "Down", "a table"),
@@ -113,7 +114,7 @@ COLUMNS = (
     Action("minus", "hide_column", "Hide the column under the cursor, and its cells", "columns", "hide"),
     Action("underscore", "widen_column", "Widen the column under the cursor, or narrow it again", "columns", "widen"),
     Action("c", "keep_columns", "Show only the columns whose name contains a text", "columns", "columns"),
-    Action("a", "all_columns", "Show all columns again", "columns"),
+    Action("C", "all_columns", "Show all columns again", "columns"),
 )
 PROGRESS = (Action("c", "cancel", "Stop the audit", "progress", "stop"),)
 # In the picker every letter is typed, so that it has keys of its own, and none of those above.
@@ -138,7 +139,7 @@ PICKER = (
     Action("ctrl+c,ctrl+q", "app.leave", "Quit", "the picker", "quit", kept=True),
     Action("ctrl+z", "app.suspend_process", SUSPEND, "the picker"),
 )
-ALL = (*GLOBAL, *PICKER, *AUDIT, *LIST, *GRID, *CELLS, *COLUMNS, *LOG, *SIDE, *PROGRESS)
+ALL = (*GLOBAL, *PICKER, *AUDIT, *LIST, *ACCEPT, *GRID, *CELLS, *COLUMNS, *LOG, *SIDE, *PROGRESS)
 
 
 def bindings(*groups: tuple[Action, ...]) -> list[BindingType]:

@@ -53,13 +53,16 @@ def _key_lines(keymap: Mapping[str, str], in_picker: bool) -> list[Content | Ite
 
 
 class QuestionDialog(ModalScreen[str]):
-    """A question whose answers each have a key; Esc is the last one, and Enter does the same. Returns the key."""
+    """A question whose answers each have a key; Esc is the last one, and Enter does the same. Returns the key.
+
+    `detail` are lines below the question: what it is about.
+    """
 
     CSS_PATH = "dialogs.tcss"
 
-    def __init__(self, question: str, answers: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, question: str, answers: Sequence[tuple[str, str]], detail: Sequence[str] = ()) -> None:
         super().__init__()
-        self.question, self.answers = question, answers
+        self.question, self.answers, self.detail = question, answers, detail
 
     def compose(self) -> ComposeResult:
         """The question and its answers."""
@@ -67,6 +70,10 @@ class QuestionDialog(ModalScreen[str]):
             box.border_title = "Question"
             yield Static(safe(self.question, "bold"), markup=False)
             yield Static("", markup=False)
+            if self.detail:
+                with VerticalScroll(id="detail"):
+                    for line in self.detail:
+                        yield Static(safe(line, cap=400), markup=False)
             for key, answer in self.answers:
                 yield Static(
                     joined([Content.styled(key_names(key).ljust(8), "bold $accent"), safe(answer)]), markup=False

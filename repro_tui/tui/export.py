@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from repro_tui.model.errors import ReproError
 from repro_tui.model.report import Report
-from repro_tui.report.write import ending_of, target_problem, write_report
+from repro_tui.report.write import ANNOTATIONS, ending_of, target_problem, write_report
 from repro_tui.support.plain import write_atomically
 from repro_tui.support.registry import names
 from repro_tui.support.system_errors import system_message
@@ -46,7 +46,8 @@ def choices(selected: object, table: WrittenTable | None, store: AuditStore) -> 
         options.append(Choice(f"{title}, CSV", f"{table.name}.csv", lambda path: write_csv(table, path)))
         options.append(Choice(f"{title}, Parquet", f"{table.name}.parquet", lambda path: write_parquet(table, path)))
     if report is not None:
-        options += [_report_choice(name, report) for name in names("repro_tui.reporters")]
+        formats = [name for name in names("repro_tui.reporters") if name not in ANNOTATIONS]
+        options += [_report_choice(name, report) for name in formats]
     return options
 
 

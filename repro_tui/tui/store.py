@@ -6,14 +6,14 @@ import contextlib
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.model.errors import Refused
 from repro_tui.model.event import Event
-from repro_tui.model.finding import Area, AreaName, Finding
+from repro_tui.model.finding import Accepted, Area, AreaName, Finding
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report
 from repro_tui.support.paths import audits_root, data_rows, line_diff
@@ -261,6 +261,15 @@ class AuditStore:
         """The differing cells of the data table whose column the finding is about; None if it is about no column."""
         cells = data_rows(self.folder.path, finding.path[:-1]) / "differences.parquet"
         return cells if not finding.children and cells.exists() else None
+
+    def mark_accepted(self, area: AreaName, finding: Finding | None, mark: Accepted) -> None:
+        """Shows as accepted what was just written into the policy file; the audit's folder stays as it is."""
+        known = self.areas.get(area)
+        if isinstance(known, Area) and finding is not None:
+            findings = tuple(replace(f, accepted=mark) if f.path == finding.path else f for f in known.findings)
+            self.areas[area] = replace(known, findings=findings)
+        elif isinstance(known, PredictionsArea):
+            self.areas[area] = replace(known, accepted=mark)
 
     def predictions(self) -> PredictionsArea | None:
         """The predictions' area; None while it is not known."""

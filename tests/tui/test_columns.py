@@ -83,7 +83,7 @@ async def test_a_column_is_hidden_with_its_cells_and_shown_again(tmp_path: Path)
         await press(pilot, "minus")
         assert cell.column not in cells_of(app)
         assert "column 58/60" in written(app)
-        await press(pilot, "a")
+        await press(pilot, "C")
         assert len(columns_of(app)) == 60
         assert {cell.column, name_of(57)} <= set(cells_of(app))
         assert "hidden" not in written(app)
@@ -102,7 +102,7 @@ async def test_columns_are_filtered_by_name_and_widened(tmp_path: Path) -> None:
         assert name_of(48) not in written(app)
         await press(pilot, "underscore")
         assert name_of(48) in written(app)
-        await press(pilot, "underscore", "a")
+        await press(pilot, "underscore", "C")
         assert name_of(48) not in written(app)
         assert len(columns_of(app)) == 60
 
@@ -134,7 +134,7 @@ async def test_the_columns_of_a_table(tmp_path: Path) -> None:
         assert screen.view.shown[screen.current] == "id"
         await press(pilot, "c", *"_5", "enter")
         assert screen.view.shown == [name_of(number) for number in (5, *range(50, 60))]
-        await press(pilot, "a")
+        await press(pilot, "C")
         assert screen.view.shown == screen.names
 
 

@@ -115,6 +115,7 @@ CASES = {
     "list.filter": KeyCase(("2",), lambda app: isinstance(app.focused, Input) and app.focused.id == "filter"),
     "list.difference-1": KeyCase(("2",), at(1, "findings")),
     "list.difference--1": KeyCase(("2", "n"), at(0, "findings")),
+    "difference.accept": KeyCase(("3",), on("AcceptDialog")),
     "list.only-differences": KeyCase(CELLS, lambda app: grid(app, "cells").count == 60),
     "table.cursor--1": KeyCase((*CELLS, "end"), at(38)),
     "table.cursor-1": KeyCase(CELLS, at(1)),

@@ -17,7 +17,8 @@ from textual.widgets import Input, Static
 
 from repro_tui.model.finding import AreaName, Change, Finding
 from repro_tui.report.words import GLYPHS, area_remarks
-from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, LIST, bindings, some
+from repro_tui.tui.accepting import Selected, ask_and_accept, whole_finding
+from repro_tui.tui.actions import ACCEPT, AUDIT, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.difference.pane import DifferencePane
 from repro_tui.tui.difference.rows import FindingRows, columns_for
 from repro_tui.tui.difference.tree import (
@@ -48,7 +49,7 @@ class AreaScreen(AuditScreen):
     """One area, A beside B."""
 
     CSS_PATH = "area.tcss"
-    BINDINGS = bindings(GLOBAL, AUDIT, LIST)
+    BINDINGS = bindings(GLOBAL, AUDIT, LIST, ACCEPT)
 
     def __init__(self, store: AuditStore, area: AreaName) -> None:
         super().__init__(store)
@@ -66,7 +67,7 @@ class AreaScreen(AuditScreen):
         with Container(id="panes"):
             yield Grid(columns_for([], 80), empty="no differences", id="findings", classes="pane")
             yield DifferencePane(id="detail", classes="pane")
-        yield KeyBar(some(GRID, "open"), LIST, AUDIT, GLOBAL)
+        yield KeyBar(some(GRID, "open"), LIST, ACCEPT, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Focuses the findings."""
@@ -298,6 +299,15 @@ class AreaScreen(AuditScreen):
         while row + 1 < len(source) and source.lines[row + 1].depth > depth:
             row += 1
         return row
+
+    def action_accept(self) -> None:
+        """Accepts the finding under the cursor, or the one that it is a part of."""
+        line = self.line()
+        finding = whole_finding(self.store, self.area, line.finding if line else None)
+        if finding is None:
+            notify(self, "There is no difference under the cursor: move to one of a folder to accept it.")
+        else:
+            ask_and_accept(self, self.store, Selected(self.area, finding))
 
     def action_stack(self) -> None:
         """Shows A beside B, or A above B."""

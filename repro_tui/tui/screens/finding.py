@@ -9,7 +9,8 @@ from pathlib import Path
 from textual.app import ComposeResult
 
 from repro_tui.model.finding import AreaName, Finding
-from repro_tui.tui.actions import AUDIT, GLOBAL, GRID, LIST, bindings, some
+from repro_tui.tui.accepting import Selected, ask_and_accept, whole_finding
+from repro_tui.tui.actions import ACCEPT, AUDIT, GLOBAL, GRID, LIST, bindings, some
 from repro_tui.tui.difference.pane import DifferencePane
 from repro_tui.tui.difference.parts import parts_of
 from repro_tui.tui.difference.tree import explained_by
@@ -29,7 +30,7 @@ class FindingScreen(AuditScreen):
     """A finding of one area; `among` are the findings of the list that it was opened from."""
 
     CSS_PATH = "finding.tcss"
-    BINDINGS = bindings(GLOBAL, AUDIT, KEYS)
+    BINDINGS = bindings(GLOBAL, AUDIT, KEYS, ACCEPT)
 
     def __init__(self, store: AuditStore, area: AreaName, finding: Finding, among: Sequence[Finding] = ()) -> None:
         super().__init__(store)
@@ -40,7 +41,7 @@ class FindingScreen(AuditScreen):
         """Its difference."""
         yield TitleBar()
         yield DifferencePane(id="detail", classes="pane", whole=True)
-        yield KeyBar(KEYS, some(GRID, "open"), AUDIT, GLOBAL)
+        yield KeyBar(KEYS, some(GRID, "open"), ACCEPT, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Shows the finding."""
@@ -83,6 +84,12 @@ class FindingScreen(AuditScreen):
         self._show()
         if step < 0:
             self.call_after_refresh(self.pane.go_to_last)
+
+    def action_accept(self) -> None:
+        """Accepts this finding, or the one that it is a part of."""
+        finding = whole_finding(self.store, self.area, self.finding)
+        if finding is not None:
+            ask_and_accept(self, self.store, Selected(self.area, finding))
 
     def action_stack(self) -> None:
         """Shows A beside B, or above it."""

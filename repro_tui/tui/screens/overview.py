@@ -16,6 +16,7 @@ from repro_tui.model.finding import AREAS, Area, Change
 from repro_tui.model.grade import Grade, Metric
 from repro_tui.model.predictions import PredictionsArea
 from repro_tui.model.report import Report, SideReport
+from repro_tui.report.acceptance import verdict_suffix
 from repro_tui.report.cause_rows import effects
 from repro_tui.report.outcome import VERDICT_WORDS
 from repro_tui.report.summary import next_of
@@ -94,7 +95,7 @@ class AreaRows:
         sides = self.store.report.sides if self.store.report else None
         result = _predictions(area) if isinstance(area, PredictionsArea) else _counts(area)
         result = "; ".join(filter(None, (result, *area_remarks(area, sides))))
-        status = area.verdict if isinstance(area, PredictionsArea) else area.status
+        status = f"{area.verdict}{verdict_suffix(area)}" if isinstance(area, PredictionsArea) else area.status
         return (
             Text(STATUS_GLYPHS[area.status], style=style),
             Text(name),
@@ -123,7 +124,9 @@ def _first_sentence(causes: Causes) -> str:
 
 
 def _counts(area: Area) -> str:
-    return ", ".join(f"{area.counts[name]:,} {name}" for name in COUNTED if area.counts.get(name))
+    counts = [f"{area.counts[name]:,} {name}" for name in COUNTED if area.counts.get(name)]
+    accepted = sum(finding.is_accepted for finding in area.findings)
+    return ", ".join([*counts, *([f"{accepted:,} accepted or known"] if accepted else [])])
 
 
 def _predictions(area: PredictionsArea) -> str:

@@ -13,11 +13,13 @@ from textual.content import Content
 from textual.widgets import Static
 
 from repro_tui.model.predictions import Column, PredictionsArea
+from repro_tui.report.acceptance import accepted_columns, verdict_suffix
 from repro_tui.report.outcome import worst_first
 from repro_tui.report.stress import movers
 from repro_tui.report.words import area_notes
 from repro_tui.support.text import plural
-from repro_tui.tui.actions import AUDIT, CELLS, COLUMNS, GLOBAL, GRID, LIST, Action, bindings, some
+from repro_tui.tui.accepting import Selected, ask_and_accept
+from repro_tui.tui.actions import ACCEPT, AUDIT, CELLS, COLUMNS, GLOBAL, GRID, LIST, Action, bindings, some
 from repro_tui.tui.column_view import ColumnView
 from repro_tui.tui.dialogs import PromptDialog
 from repro_tui.tui.differences import DifferingCells
@@ -43,7 +45,7 @@ class PredictionsScreen(CellsScreen):
     """The predictions."""
 
     CSS_PATH = "predictions.tcss"
-    BINDINGS = bindings(GLOBAL, AUDIT, LIST, CELLS, COLUMNS)
+    BINDINGS = bindings(GLOBAL, AUDIT, LIST, CELLS, COLUMNS, ACCEPT)
     title_text = "Predictions"
 
     def __init__(self, store: AuditStore) -> None:
@@ -68,7 +70,7 @@ class PredictionsScreen(CellsScreen):
                 with ReadingPane(id="measures", classes="pane"):
                     yield Measures(id="column")
                 yield Charts(id="charts", classes="pane")
-        yield KeyBar(some(GRID, "open"), LIST, CELLS, COLUMNS, AUDIT, GLOBAL)
+        yield KeyBar(some(GRID, "open"), LIST, CELLS, ACCEPT, COLUMNS, AUDIT, GLOBAL)
 
     def on_mount(self) -> None:
         """Focuses the columns."""
@@ -277,6 +279,10 @@ class PredictionsScreen(CellsScreen):
             self._only_charts(False)
         super().action_filter()
 
+    def action_accept(self) -> None:
+        """Accepts the drift: exactly the cells that differ, or any up to a bound."""
+        ask_and_accept(self, self.store, Selected("predictions"))
+
     def action_chart(self) -> None:
         """Shows the next chart; in a narrow terminal charts take the cells' place until the last one was shown."""
         charts = self.query_one(Charts)
@@ -295,8 +301,11 @@ class PredictionsScreen(CellsScreen):
 
 def _line(area: PredictionsArea) -> Content:
     colour = verdict_look(area.verdict).colour
-    head = joined([safe(area.verdict, f"bold {colour}"), "   ", safe("   ".join(_facts(area)), cap=300)])
+    verdict = f"{area.verdict}{verdict_suffix(area)}"
+    head = joined([safe(verdict, f"bold {colour}"), "   ", safe("   ".join(_facts(area)), cap=300)])
     remarks = [safe(area.what, "$text-warning")] if area.what else []
+    if accepted := accepted_columns(area):
+        remarks.append(safe(accepted, cap=300))
     if area.rows is None and area.do:
         remarks.append(safe(f"To do: {area.do}"))
     return lines([head, *remarks]) if remarks else head
