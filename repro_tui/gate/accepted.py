@@ -90,7 +90,7 @@ def _marked(
             continue
         if is_this_change(entry, name, finding):
             accepting.append(number)
-        elif finding.change == "unknown" or not is_exact(finding):
+        elif finding.change == "unknown" or not is_exact(name, finding):
             book.note(number, "unclear", "it cannot be told whether what is seen there is what was accepted")
         else:
             book.note(number, "changed", f"it is now {_values(finding)}")

@@ -42,7 +42,7 @@ def with_known(name: AreaName, area: Area, baseline: Baseline) -> Area:
 
 def _marked(name: AreaName, finding: Finding, before: Mapping[tuple[str, ...], Finding], mark: Accepted) -> Finding:
     old = before.get(finding.path)
-    if finding.change in ("same", "unknown") or finding.is_accepted or old is None or not is_exact(finding):
+    if finding.change in ("same", "unknown") or finding.is_accepted or old is None or not is_exact(name, finding):
         return finding
     return replace(finding, accepted=mark) if same_change(name, finding, old) else finding
 

@@ -27,13 +27,14 @@ from repro_tui.support.text import show
 MOST_BELOW = 1_000  # findings below one; comparisons list no more of some kinds, and only count the others
 LONGEST_VALUE = 200  # characters of a value that is written into a policy file as it is
 _CONTENT = re.compile(r"(?:^|[^0-9a-f])[0-9a-f]{32,128}(?:[^0-9a-f]|$)")  # a hash of content, or a commit
-_CUT = re.compile(r"… \([\d,]+ (?:more|marks left out)\)")
+_CUT = re.compile(r"…(?:$|\"| \([\d,]+ (?:more|marks left out)\))")  # at the end of a text, or of one in JSON
+RENAMED = "renamed, same content"
 
 
 def accepted_change(area: AreaName, finding: Finding, reason: str, until: str) -> AcceptedChange:
     """The entry of a policy file that accepts exactly this finding. Raises Refused where nothing would."""
     path = name_of(area, finding)
-    if mistake := why_not(finding):
+    if mistake := why_not(area, finding):
         raise Refused(Mistake(show(path, 200), mistake))
     values = (finding.a, finding.b) if all(map(_is_short, (finding.a, finding.b))) else (None, None)
     digest = "" if _is_plain(area, finding) and values == (finding.a, finding.b) else digest_of(area, finding)
@@ -42,13 +43,13 @@ def accepted_change(area: AreaName, finding: Finding, reason: str, until: str) -
     )
 
 
-def why_not(finding: Finding) -> str:
+def why_not(area: AreaName, finding: Finding) -> str:
     """Why a finding cannot be accepted; "" where it can."""
     if finding.change == "same":
         return "is the same on both sides: there is nothing to accept"
     if finding.change == "unknown":
         return "is unknown, and what is not known cannot be accepted: correct what its note names"
-    if is_exact(finding):
+    if is_exact(area, finding):
         return ""
     if "hidden:" in _text(finding):
         why = "has a value that is hidden, of which every audit has a digest of its own"
@@ -71,7 +72,7 @@ def is_at(entry: AcceptedChange, area: AreaName, finding: Finding) -> bool:
 
 def is_this_change(entry: AcceptedChange, area: AreaName, finding: Finding) -> bool:
     """Whether a finding has all that an entry says of it, and the entry says enough."""
-    if finding.change != entry.change or not is_exact(finding):
+    if finding.change != entry.change or not is_exact(area, finding):
         return False
     if entry.digest:
         given = [(entry.a, finding.a), (entry.b, finding.b)]
@@ -83,7 +84,7 @@ def is_this_change(entry: AcceptedChange, area: AreaName, finding: Finding) -> b
 
 def same_change(area: AreaName, left: Finding, right: Finding) -> bool:
     """Whether two findings of two audits are one change."""
-    exact = is_exact(left) and is_exact(right)
+    exact = is_exact(area, left) and is_exact(area, right)
     return exact and left.path == right.path and identity_of(area, left) == identity_of(area, right)
 
 
@@ -109,11 +110,11 @@ def pattern_of(name: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", name)
 
 
-def is_exact(finding: Finding) -> bool:
+def is_exact(area: AreaName, finding: Finding) -> bool:
     """Whether a finding is listed so that it cannot be taken for another one."""
     if _pins_content(finding):
         return True
-    if len(list(_below(finding))) >= MOST_BELOW:
+    if len(list(_below(finding))) >= MOST_BELOW or (area == "data" and not _pins_all_content(finding)):
         return False
     text = _text(finding)
     return "hidden:" not in text and not _CUT.search(text)
@@ -130,8 +131,17 @@ def _is_plain(area: AreaName, finding: Finding) -> bool:
     return not any("." in part for part in finding.path)  # joined by dots, another path might read the same
 
 
+def _pins_all_content(finding: Finding) -> bool:
+    """Whether each file of a finding has its hashes: a folder's number of files and bytes does not tell it apart."""
+    if _pins_content(finding) or finding.note.startswith(RENAMED):
+        return True
+    return bool(finding.children) and all(map(_pins_all_content, finding.children))
+
+
 def _pins_content(finding: Finding) -> bool:
-    """Whether the values are hashes: then what stands below follows from them."""
+    """Whether the values are two hashes, or one on one side: then what stands below follows from them."""
+    if finding.a == finding.b:
+        return False
     values = [value for value in (finding.a, finding.b) if value is not None]
     hashes = all(isinstance(value, str) and _CONTENT.search(value) and not _CUT.search(value) for value in values)
     return bool(values) and hashes and not any("hidden:" in value for value in values)

@@ -64,7 +64,7 @@ def ask_and_accept(screen: Screen[None], store: AuditStore, selected: Selected) 
         notify(screen, "There is nothing to accept before the audit has finished.")
         return
     report = store.report
-    if selected.finding is not None and (why := _why_not(selected.finding)):
+    if selected.finding is not None and (why := _why_not(selected.area, selected.finding)):
         screen.app.push_screen(MessageDialog(NOT_ACCEPTED, [f"{show(selected.pattern, 200)} {why}."]))
         return
     seen = finding_words(selected.finding) if selected.finding else accepted_columns(report.areas.predictions)
@@ -73,10 +73,10 @@ def ask_and_accept(screen: Screen[None], store: AuditStore, selected: Selected) 
     screen.app.push_screen(dialog, lambda answer: _confirm(screen, store, report, selected, answer))
 
 
-def _why_not(finding: Finding) -> str:
+def _why_not(area: AreaName, finding: Finding) -> str:
     from repro_tui.gate.identity import why_not
 
-    return why_not(finding)
+    return why_not(area, finding)
 
 
 def _confirm(

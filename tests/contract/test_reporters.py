@@ -16,7 +16,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from repro_tui.model.errors import Refused
 from repro_tui.report.write import write_report
 from repro_tui.support.registry import load, names
-from tests.report.sample import declared_report, hostile_report, lost_report, many_findings, rich_report, same_report
+from tests.report.sample import (
+    accepted_report,
+    declared_report,
+    hostile_report,
+    lost_report,
+    many_findings,
+    rich_report,
+    same_report,
+)
 from tests.report.test_hostile import HIDDEN, HOSTILE
 
 
@@ -62,6 +70,7 @@ REPORTS = {
     "same": same_report,
     "lost": lost_report,
     "declared": declared_report,
+    "accepted": accepted_report,
     "many": lambda: many_findings(3_000),
 }
 
@@ -89,6 +98,12 @@ def test_the_format_can_be_parsed_and_is_deterministic(reporter: str, kind: str,
 def test_the_verdict_is_reported(reporter: str, tmp_path: Path) -> None:
     assert rich_report().verdict in written(reporter, tmp_path, rich_report())
     assert lost_report().sides.b.what.partition(",")[0] in written(reporter, tmp_path, lost_report()).replace("\\", "")
+
+
+def test_what_was_accepted_is_said_with_its_reason_and_what_has_expired(reporter: str, tmp_path: Path) -> None:
+    text = written(reporter, tmp_path, accepted_report()).replace("\\", "")
+    for words in ("numpy 2 is released", "2027-01-31", "expired", "a trial"):
+        assert words in text or reporter == "tsv", words  # the example's has the predictions only
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

@@ -62,6 +62,8 @@ OF_ONE_PLACE: dict[AreaName, list[Finding]] = {
         Finding(("a.py",), "changed", BLOB_A, BLOB_C),
         Finding(("a.py",), "changed", "100644", "100755", note="only the mode differs"),
         Finding(("a.py",), "changed", "old.py", "a.py", note="renamed, same content"),
+        Finding(("a.py",), "changed", "c" * 40, "c" * 40, note="A runs in x, B in y"),
+        Finding(("a.py",), "changed", "c" * 40, "c" * 40, note="A runs in x, B in z"),
     ],
     "data": [
         Finding(("model",), "changed", SHA_A, SHA_B),
@@ -133,6 +135,28 @@ MANY = Finding(
 INSIDE = Finding(("model",), "changed", "1 file", "1 file", children=(replace(HIDDEN, path=("model", "x")),))
 
 
+@pytest.mark.parametrize(
+    "finding",
+    [
+        Finding(("model",), "added", None, "2 files, 9 bytes", note="B: as recorded"),
+        Finding(("model",), "removed", "2 files, 9 bytes", None, note="A: as recorded"),
+        Finding(("model",), "added", None, "s3://bucket/model", note="recorded on one side only"),
+        Finding(("model",), "changed", "1 file", "1 file", children=(Finding(("model", "x"), "unknown"),)),
+    ],
+)
+def test_data_whose_content_is_not_listed_is_not_accepted(finding: Finding) -> None:
+    """Another folder of as many files and bytes would be taken for it."""
+    with pytest.raises(Refused, match="is not listed whole in the report"):
+        accepted_change("data", finding, "why", "2027-01-01")
+    assert not same_change("data", finding, finding)
+
+
+def test_a_text_that_was_cut_without_a_count_is_not_accepted_either() -> None:
+    for finding in (Finding(("x" * 199 + "…",), "changed", 1, 2), Finding(("x",), "changed", ["y…"], 2)):
+        with pytest.raises(Refused, match="could not tell"):
+            accepted_change("parameters", finding, "why", "2027-01-01")
+
+
 @pytest.mark.parametrize("finding", [HIDDEN, CUT, MANY, INSIDE, replace(HIDDEN, a={"x": ["hidden:3f9a2c417d05"]})])
 def test_what_a_later_audit_could_not_recognise_is_not_accepted(finding: Finding) -> None:
     with pytest.raises(Refused, match="could not tell this change from another one"):
@@ -141,5 +165,5 @@ def test_what_a_later_audit_could_not_recognise_is_not_accepted(finding: Finding
 
 
 def test_what_is_unknown_or_the_same_is_not_accepted() -> None:
-    assert "cannot be accepted" in why_not(Finding((), "unknown", note="B was not rebuilt"))
-    assert "nothing to accept" in why_not(Finding(("x",), "same", 1, 1))
+    assert "cannot be accepted" in why_not("data", Finding((), "unknown", note="B was not rebuilt"))
+    assert "nothing to accept" in why_not("data", Finding(("x",), "same", 1, 1))
