@@ -38,7 +38,7 @@ def _gate_options(command: F) -> F:
     fail_on = click.option(
         "--fail-on",
         metavar="AREA,…",
-        show_default="predictions",
+        show_default="those of [gate], else predictions",
         help="Areas whose differences mean exit status 1: area names, `any` or `none`.",
     )
     baseline = click.option(

@@ -8,12 +8,15 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
+
+import click
 
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.audit.follow import follow_events, how_it_died
@@ -24,7 +27,7 @@ from repro_tui.report.write import ATTEST, ReportTarget, write_report
 from repro_tui.support.plugins import output_to_errors
 from repro_tui.support.registry import is_third_party
 from repro_tui.support.system_errors import system_reason, system_remedy
-from repro_tui.support.text import show
+from repro_tui.support.text import show, show_lines
 
 if TYPE_CHECKING:
     from repro_tui.model.report import Report
@@ -39,8 +42,8 @@ def run_headless(
 ) -> int:
     """Starts an audit of the references and follows it; returns the exit status.
 
-    Where a plug-in fails before there is an audit, or its disk is full, its report is one of what failed. Raises what
-    `start` raises otherwise.
+    Where there is no audit, because a plug-in or this program failed or the disk is full, the report is one of that.
+    Raises Refused, Cancelled and click.ClickException.
     """
     try:
         with output_to_errors():
@@ -56,7 +59,23 @@ def run_headless(
         print(f"repro-tui: {show(str(reason))}", file=sys.stderr)
         _write_all(unstarted_report(references, reason), targets)
         return 3
+    except Exception as error:
+        if isinstance(error, ReproError | click.ClickException):
+            raise
+        return _end_unexpectedly(references, error, targets)
     return follow(folder, targets, quiet=quiet)
+
+
+def _end_unexpectedly(references: tuple[str, str], error: Exception, targets: Sequence[ReportTarget]) -> int:
+    """Reports a fault of this program, with its traceback: ending as Python does, with 1, would mean a difference."""
+    from repro_tui.audit.lost import unstarted_report
+
+    print("\n".join(show_lines("".join(traceback.format_exception(error)))), file=sys.stderr)
+    reason = Inconclusive(
+        f"the audit cannot be started: {type(error).__name__}: {show(str(error), 1000)}", "report this"
+    )
+    _write_all(unstarted_report(references, reason), targets)
+    return 3
 
 
 def _reason(error: OSError) -> Inconclusive:

@@ -112,7 +112,7 @@ def run_options(command: F) -> F:
             click.option(
                 "--isolation",
                 type=click.Choice(["auto", "container", "bubblewrap", "namespace", "none"]),
-                show_default="auto",
+                show_default="that of [gate], else auto",
                 help="Sandbox that isolates a run from this machine.",
             ),
             click.option(

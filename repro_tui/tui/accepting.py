@@ -67,10 +67,15 @@ def ask_and_accept(screen: Screen[None], store: AuditStore, selected: Selected) 
     if selected.finding is not None and (why := _why_not(selected.area, selected.finding)):
         screen.app.push_screen(MessageDialog(NOT_ACCEPTED, [f"{show(selected.pattern, 200)} {why}."]))
         return
-    seen = finding_words(selected.finding) if selected.finding else accepted_columns(report.areas.predictions)
+    seen = finding_words(selected.finding) if selected.finding else _drift(report)
     day = datetime.fromtimestamp(store.clock.wall(), UTC).date() + timedelta(days=DAYS)
     dialog = AcceptDialog(selected.pattern, seen, day, bounded=selected.finding is None)
     screen.app.push_screen(dialog, lambda answer: _confirm(screen, store, report, selected, answer))
+
+
+def _drift(report: Report) -> str:
+    """What the predictions did, and what was accepted of it before."""
+    return "; ".join(filter(None, (*report.summary[:1], accepted_columns(report.areas.predictions))))
 
 
 def _why_not(area: AreaName, finding: Finding) -> str:

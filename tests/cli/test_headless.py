@@ -11,7 +11,7 @@ import pytest
 from repro_tui.audit.folder import AuditFolder
 from repro_tui.cli.headless import finish, follow, run_headless
 from repro_tui.cli.report_options import ReportOptions, targets_of
-from repro_tui.model.errors import Inconclusive
+from repro_tui.model.errors import Inconclusive, Refused
 from repro_tui.model.record import Record
 from repro_tui.model.request import Request
 from repro_tui.report.junit import JUnitReporter
@@ -44,14 +44,28 @@ def test_an_engine_that_ended_without_a_report_has_one_of_that(tmp_path: Path, t
     assert (status, "<error" in junit) == (3, True)
 
 
-@pytest.mark.parametrize("error", [Inconclusive("the engine did not start"), OSError(errno.ENOSPC, "no space", "/x")])
-def test_an_audit_that_cannot_be_started_has_a_report_of_that(error: Exception, targets: list[ReportTarget]) -> None:
+@pytest.mark.parametrize(
+    "error", [Inconclusive("it did not start"), OSError(errno.ENOSPC, "no space", "/x"), KeyError("x")]
+)
+def test_an_audit_that_cannot_be_started_has_a_report_of_that(
+    error: Exception, targets: list[ReportTarget], capsys: pytest.CaptureFixture[str]
+) -> None:
     def start() -> AuditFolder:
         raise error
 
     assert run_headless(start, ("prod", "staging"), targets, quiet=True) == 3
     status, junit = written(targets)
     assert (status, "<error" in junit) == (3, True)
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_what_is_refused_writes_nothing(targets: list[ReportTarget]) -> None:
+    def start() -> AuditFolder:
+        raise Refused("a bad argument")
+
+    with pytest.raises(Refused):
+        run_headless(start, ("prod", "staging"), targets, quiet=True)
+    assert Path(targets[0].file).read_text() == "of an earlier audit"
 
 
 def test_a_reporter_that_fails_leaves_the_others_and_the_status_is_3(
