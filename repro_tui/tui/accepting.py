@@ -17,6 +17,7 @@ from repro_tui.report.acceptance import accepted_columns
 from repro_tui.report.words import finding_words
 from repro_tui.support.text import show
 from repro_tui.tui.accept_dialog import AcceptAnswer, AcceptDialog
+from repro_tui.tui.actions import key_of
 from repro_tui.tui.dialogs import MessageDialog, QuestionDialog
 from repro_tui.tui.store import AuditStore
 from repro_tui.tui.widgets.safe import notify
@@ -137,9 +138,8 @@ def _write(
 def _written(screen: Screen[None], store: AuditStore, selected: Selected, entry: AcceptedChange, file: Path) -> None:
     mark = Accepted("record", entry.reason, entry.owner, entry.until, audit=entry.audit)
     store.mark_accepted(selected.area, selected.finding, mark)
-    notify(
-        screen, f"Written to {show(file.name, 80)}. It no longer gates from the next audit on: R runs this one again."
-    )
+    again = f"{key_of('app.run_again', store.keys)} runs this one again"
+    notify(screen, f"Written to {show(file.name, 80)}. It no longer gates from the next audit on: {again}.")
     for shown in screen.app.screen_stack:
         if hasattr(shown, "changed") and shown.is_mounted:
             shown.changed()

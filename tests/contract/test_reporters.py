@@ -102,8 +102,9 @@ def test_the_verdict_is_reported(reporter: str, tmp_path: Path) -> None:
 
 def test_what_was_accepted_is_said_with_its_reason_and_what_has_expired(reporter: str, tmp_path: Path) -> None:
     text = written(reporter, tmp_path, accepted_report()).replace("\\", "")
-    for words in ("numpy 2 is released", "2027-01-31", "expired", "a trial"):
-        assert words in text or reporter == "tsv", words  # the example's has the predictions only
+    outcome = reporter in ("tsv", "prometheus", "dotenv")  # which have the predictions, or the outcome, only
+    for phrase in () if outcome else ("numpy 2 is released", "2027-01-31", "expired", "a trial"):
+        assert phrase in text, phrase
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

@@ -81,7 +81,8 @@ def explained_by(causes: Causes | None, area: AreaName) -> Explained:
             return 0.0
         ends = [shares[path[-length:]] for length in lengths if path[-length:] in shares]
         name = "/".join(path).removesuffix("/")
-        return max([*ends, above.get(path, 0.0), files.get(name, 0.0)])
+        around = [*([above[path]] if path in above else []), *([files[name]] if name in files else [])]
+        return max([*ends, *around], default=0.0)
 
     return share
 

@@ -16,13 +16,18 @@ PATHS = st.lists(st.sampled_from(["files", "a", "b", "a.b", "packages"]), max_si
 def test_a_finding_explains_what_the_culprits_at_its_path_do(
     culprits: list[tuple[tuple[str, ...], float]], path: tuple[str, ...]
 ) -> None:
-    """Those whose path it is, or ends with, and those that are inside it."""
+    """Those whose path it is, or ends with, and those that are inside it; of files, also without the word "files"."""
     shares = {"model": 0.2, "data": 0.5}
     named = [("model" if share == 0.2 else "data", path) for path, share in culprits]
     causes = Causes(factors=("model", "data"), shares=shares, culprits=tuple(Culprit(*entry) for entry in named))
     last = {culprit: shares[factor] for factor, culprit in named}
+    name = "/".join(path).removesuffix("/")
     about = [
-        share for culprit, share in last.items() if path[-len(culprit) :] == culprit or culprit[: len(path)] == path
+        share
+        for culprit, share in last.items()
+        if path[-len(culprit) :] == culprit
+        or culprit[: len(path)] == path
+        or (culprit[0] == "files" and f"{'/'.join(culprit[1:])}/".startswith(f"{name}/") and len(culprit) > 1)
     ]
     assert explained_by(causes, "data")(Finding(path, "changed")) == (max(about, default=0.0) if path else 0.0)
 
