@@ -1,7 +1,8 @@
 """The differing cells of an audit as evidence: their digest, and which of them an earlier audit did not have.
 
 The digest is one of content, not of a file: of each cell its key, column, change and both values, in any order. Marks
-of noise, and how Parquet stores them, do not count. It is the sum of the cells' own digests, so that nothing is sorted.
+of noise, and how Parquet stores them, do not count. It is the sum of the cells' own digests (64 bits of MD5), so that
+nothing is sorted: a guard against chance, not against somebody who forges cells. A million cells take 1.3 s of CPU.
 """
 
 from __future__ import annotations
@@ -38,18 +39,16 @@ def with_evidence(area: PredictionsArea, folder: Path, context: Context) -> Pred
     database = Database(context.cache.temporary(), context.settings.memory_limit)
     try:
         with database.connection() as connection:
-            sums = ", ".join(
-                f"coalesce(sum(md5_number_{half}({_CELL})::HUGEINT), 0)::VARCHAR" for half in ("lower", "upper")
-            )
-            longest = "coalesce(max(greatest(length(a), length(b))), 0)"
-            query = f"SELECT count(*), {longest}, {sums} FROM {parquet(file)}"  # noqa: S608 - our own file
-            count, length, *parts = connection.execute(query).fetchone() or (0, 0, "", "")
+            total = f"coalesce(sum(md5_number_lower({_CELL})::HUGEINT), 0)::VARCHAR"
+            longest = "coalesce(max(greatest(coalesce(length(a), 0), coalesce(length(b), 0))), 0)"
+            query = f"SELECT count(*), {longest}, {total} FROM {parquet(file)}"  # noqa: S608 - our own file
+            count, length, total = connection.execute(query).fetchone() or (0, 0, "")
     finally:
         database.close()
         remove_tree(database.scratch)
     if length > LONGEST_VALUE:  # such values were cut
         return area
-    digest = hashlib.sha256(" ".join((str(count), *parts)).encode("ascii")).hexdigest()
+    digest = hashlib.sha256(f"{count} {total}".encode("ascii")).hexdigest()
     return replace(area, evidence=f"sha256:{digest}")
 
 
