@@ -32,6 +32,8 @@ ENDINGS = {
     ".html": "html",
     ".htm": "html",
     ".xml": "junit",
+    ".prom": "prometheus",
+    ".env": "dotenv",
 }
 
 

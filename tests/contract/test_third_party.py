@@ -85,7 +85,7 @@ def test_an_audit_goes_through_its_source_runner_and_reporter(program: Path, pro
     [
         (("ledger:absent#prod", "ledger:absent#prod", "--report"), "the ledger cannot be read"),
         (("ledger:deployments.jsonl#x", "ledger:deployments.jsonl#x", "--report"), "no such deployment"),
-        (("x", "y", "--format", "absent=f"), "one of html, json, junit, markdown, tsv"),
+        (("x", "y", "--format", "absent=f"), "one of dotenv, github, gitlab, html, json, junit, markdown, p"),
         (("x", "y", "--format", "tsv"), "is not NAME=FILE"),
     ],
 )

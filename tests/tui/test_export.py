@@ -61,10 +61,10 @@ async def test_every_screen_writes_its_finding_its_table_and_the_report(
     app = Auditor(finished(tmp_path / "audit"))
     async with app.run_test(size=(100, 30)) as pilot:
         await press(pilot, "2")
-        for downs in range(7):
+        for downs in range(9):
             await press(pilot, "w")
             assert isinstance(app.screen, ChoiceDialog)
-            assert len(app.screen.choices) == 7
+            assert len(app.screen.choices) == 9
             await press(pilot, *["down"] * downs, "enter")
             assert isinstance(app.screen, PromptDialog)
             await press(pilot, "enter")
@@ -77,6 +77,8 @@ async def test_every_screen_writes_its_finding_its_table_and_the_report(
         "report.json",
         "report.xml",
         "report.md",
+        "report.prom",
+        "report.env",
     }
     assert json.loads(written["finding.json"].read_text())["path"] == ["packages", "numpy"]
     assert json.loads(written["report.json"].read_text())["verdict"] == "drift"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.ansi import AnsiDecoder
 from rich.cells import split_graphemes
 from rich.console import Console
 from rich.segment import Segment
@@ -228,6 +229,31 @@ def settled_screen(terminal: Terminal) -> str:
     return before
 
 
+def looks(capture: str) -> list[list[tuple[str, tuple[object, ...]]]]:
+    """The cells of a screen that tmux wrote, as they are seen: of a blank, only its background and its line are."""
+    console = Console()
+    lines = []
+    for text in AnsiDecoder().decode(capture):
+        cells = []
+        for offset, character in enumerate(text.plain):
+            style = text.get_style_at_offset(console, offset)
+            colors = [c.get_truecolor() if c and not c.is_default else None for c in (style.bgcolor, style.color)]
+            lined = (bool(style.underline), bool(style.reverse))
+            rest = (colors[1], bool(style.bold), bool(style.dim), bool(style.italic))
+            cells.append((character, (colors[0], *lined, *(() if character == " " and not any(lined) else rest))))
+        while cells and cells[-1] == (" ", (None, False, False)):
+            cells.pop()
+        lines.append(cells)
+    return lines
+
+
+def test_only_what_is_seen_of_a_blank_counts() -> None:
+    assert looks("\x1b[31;1ma \x1b[0mb") == looks("\x1b[31;1ma\x1b[0m \x1b[mb  ")
+    assert looks("\x1b[31ma") != looks("a")
+    assert looks("a\x1b[41m \x1b[0mb") != looks("a b")
+    assert looks("a\x1b[4m \x1b[0mb") != looks("a b")
+
+
 def test_the_screen_after_many_keys_is_that_of_a_full_drawing(terminal: Terminal, tmp_path: Path) -> None:
     """In a real terminal: texts of many scripts, dialogs over them, other areas; then everything is drawn once more.
 
@@ -244,4 +270,7 @@ def test_the_screen_after_many_keys_is_that_of_a_full_drawing(terminal: Terminal
     before = settled_screen(terminal)
     terminal.tmux("resize-window", "-t", "t", "-x", "100", "-y", "30")
     terminal.tmux("resize-window", "-t", "t", "-x", "80", "-y", "24")
-    terminal.until_screen(before)
+    deadline = time.monotonic() + 60
+    while looks(after := terminal.tmux("capture-pane", "-p", "-e", "-t", "t")) != looks(before):
+        assert time.monotonic() < deadline, f"not this:\n{after}\nbut this:\n{before}"
+        time.sleep(0.2)

@@ -74,13 +74,6 @@ class Terminal:
             assert time.monotonic() < deadline, f"{text} is still on the screen:\n{seen}"
             time.sleep(0.1)
 
-    def until_screen(self, wanted: str) -> None:
-        """Waits until the screen is exactly this one, with its colours."""
-        deadline = time.monotonic() + 60
-        while (seen := self.tmux("capture-pane", "-p", "-e", "-t", "t")) != wanted:
-            assert time.monotonic() < deadline, f"not this:\n{seen}\nbut this:\n{wanted}"
-            time.sleep(0.1)
-
     def keys(self, *keys: str) -> None:
         self.tmux("send-keys", "-t", "t", *keys)
 

@@ -16,6 +16,7 @@ from repro_tui.sources.resolve import load_record
 from repro_tui.support.cache import Cache
 from repro_tui.support.context import Context
 from tests.audit.project import Project
+from tests.conftest import NIGHTLY
 from tests.systems.endpoint.servers import (
     RunningServer,
     hanging,
@@ -175,6 +176,7 @@ def store(templates: Templates) -> MlflowStore:
 
 
 @pytest.mark.network
+@pytest.mark.skipif(not NIGHTLY, reason="builds MLflow's whole environment, for minutes: make test-nightly")
 def test_is_production_what_its_record_says(
     store: MlflowStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

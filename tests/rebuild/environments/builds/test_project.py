@@ -110,11 +110,11 @@ def test_a_version_from_tags_is_told(rebuilding: Rebuilding, links: Path) -> Non
 def test_a_build_that_raises_ends_the_side_with_its_exception_alone(rebuilding: Rebuilding, links: Path) -> None:
     """Frames, quoted source and what was printed before are in the log; the reason is one line."""
     system = SYSTEM.replace('"tinybuild"\n', '"own"\nbackend-path = ["."]\n')
-    raising = "def build_wheel(*a, **k):\n    print('compiling k.cpp')\n    raise RuntimeError('nvcc was not found')\n"
+    raising = "def build_wheel(*a, **k):\n    print('compiling k.cpp')\n    raise RuntimeError('no kernels')\n"
     files = {"pyproject.toml": f'{system}[project]\nname = "credit"\nversion = "1"\n', "own.py": raising}
     with pytest.raises(Inconclusive) as error:
         rebuilding(files, project="pyproject.toml")
-    assert error.value.what == "the project credit cannot be built: RuntimeError: nvcc was not found"
+    assert error.value.what == "the project credit cannot be built: RuntimeError: no kernels"
 
 
 def test_a_build_that_fails_ends_the_side_with_its_last_words(rebuilding: Rebuilding, links: Path) -> None:
