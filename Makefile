@@ -44,6 +44,7 @@ test-fast: setup
 test-nightly: systems
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev --group systems --group clouds
 	.ci/pythons
+	.ci/airflow 2
 	REPRO_TUI_NIGHTLY=1 $(PYTEST) --durations 10
 	.ci/fuzz
 

@@ -17,20 +17,8 @@ from tests.templates import Templates, shared_root
 
 ENGINES = frozenset(
     {
-        *(
-            "airflow",
-            "apptainer",
-            "azurite",
-            "bubblewrap",
-            "compiler",
-            "docker",
-            "dvc",
-            "gcs",
-            "git-lfs",
-            "mlflow",
-            "network",
-        ),
-        *("sshd", "tmux", "wandb"),
+        *("act", "airflow", "apptainer", "azurite", "bubblewrap", "compiler", "docker", "dvc", "gcs", "git-lfs"),
+        *("mlflow", "network", "pre-commit", "sshd", "tmux", "wandb"),
     }
 )
 REQUIRED = frozenset(filter(None, os.environ.get("REPRO_TUI_REQUIRE", "").split(",")))
