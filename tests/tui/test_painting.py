@@ -230,7 +230,10 @@ def settled_screen(terminal: Terminal) -> str:
 
 
 def looks(capture: str) -> list[list[tuple[str, tuple[object, ...]]]]:
-    """The cells of a screen that tmux wrote, as they are seen: of a blank, only its background and its line are."""
+    """The cells of a screen that tmux wrote, as they are seen: of a blank, only its background and its line are.
+
+    Blanks at the end of a line are left out.
+    """
     console = Console()
     lines = []
     for text in AnsiDecoder().decode(capture):
@@ -241,8 +244,8 @@ def looks(capture: str) -> list[list[tuple[str, tuple[object, ...]]]]:
             lined = (bool(style.underline), bool(style.reverse))
             rest = (colors[1], bool(style.bold), bool(style.dim), bool(style.italic))
             cells.append((character, (colors[0], *lined, *(() if character == " " and not any(lined) else rest))))
-        while cells and cells[-1] == (" ", (None, False, False)):
-            cells.pop()
+        while cells and cells[-1][0] == " " and cells[-1][1][1:] == (False, False):
+            cells.pop()  # tmux writes blanks at the end of a line if they were written, and not if they were erased
         lines.append(cells)
     return lines
 
