@@ -217,16 +217,20 @@ def open_folder(path: str | Path) -> AuditFolder:
 
 def report_file(text: str, here: Path) -> Path:
     """The report that a text names: a file of any name, an audit's folder, or its id. It need not exist."""
-    path = here / text
-    if not os.path.lexists(path) and "/" not in text and os.path.isdir(audits_root() / text):  # noqa: PTH112
-        path = audits_root() / text
+    path = _named(text, here)
     return path / "report.json" if os.path.isdir(path) else path  # noqa: PTH112 - false where the path is too long
 
 
 def named_audit(name: str) -> AuditFolder:
     """The audit of a folder, a report.json, or an id as `repro-tui list` shows it. Raises Refused if there is none."""
-    path, by_id = Path(name), audits_root() / name
-    return open_folder(by_id if not path.exists() and "/" not in name and by_id.is_dir() else path)
+    return open_folder(_named(name, Path()))
+
+
+def _named(text: str, here: Path) -> Path:
+    """The path that a text names, which may be the id of an audit of this user where there is no such path."""
+    path, by_id = here / text, audits_root() / text
+    is_id = not os.path.lexists(path) and "/" not in text and os.path.isdir(by_id)  # noqa: PTH112
+    return by_id if is_id else path
 
 
 def list_audits() -> list[AuditSummary]:
