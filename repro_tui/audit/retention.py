@@ -13,12 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from repro_tui.audit.folder import AuditFolder
+from repro_tui.evidence.manifest import PIN
 from repro_tui.model.errors import Refused
 from repro_tui.support.paths import audits_root
 from repro_tui.support.regular import is_regular
 from repro_tui.support.text import show
-
-PIN = "pinned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from repro_tui.support.walks import walk
 
 MANIFEST = "manifest.json"
 ATTESTATION = "attestation.json"
+PIN = "pinned"  # an empty file, by which a user keeps an audit after its end
 MOST_MANIFEST = 64 << 20  # bytes
 
 
@@ -49,7 +50,13 @@ def write_manifest(folder: Path) -> None:
 
 def names_in(folder: Path) -> list[str]:
     """The paths below a folder of all that belongs into its manifest; links and special files are among them."""
-    return sorted(name for name, _ in walk(folder) if name not in (MANIFEST, ATTESTATION))
+    own = (MANIFEST, ATTESTATION)
+    return sorted(name for name, entry in walk(folder) if name not in own and not _is_pin(name, entry))
+
+
+def _is_pin(name: str, entry: os.DirEntry[str]) -> bool:
+    """Whether a file only says that the audit is kept: it holds nothing."""
+    return name == PIN and entry.is_file(follow_symlinks=False) and not entry.stat(follow_symlinks=False).st_size
 
 
 def hash_of(path: Path) -> FileHash:

@@ -15,6 +15,7 @@ from in_toto_attestation.v1.statement import Statement
 
 from repro_tui.audit.attest import attest
 from repro_tui.audit.folder import AuditFolder
+from repro_tui.audit.retention import pin
 from repro_tui.evidence.check import EvidenceCheck, check_evidence
 from repro_tui.evidence.envelope import load_public_key, load_signer, open_envelope
 from repro_tui.evidence.manifest import ATTESTATION, MANIFEST
@@ -114,6 +115,15 @@ def test_other_ways_to_touch_a_folder(
     result = check(signed, keys[1])
     assert [(item.name, item.change) for item in result.touched] == [(name, change)]
     assert (result.signature, result.exit_status) == ("valid", 1)
+
+
+def test_a_pinned_audit_is_untouched_and_what_only_has_the_name_of_a_pin_is_not(
+    signed: AuditFolder, keys: tuple[str, str]
+) -> None:
+    pin(signed.path, pinned=True)
+    assert check(signed, keys[1]).exit_status == 0
+    (signed.path / "pinned").write_text("x")
+    assert [item.name for item in check(signed, keys[1]).touched] == ["pinned"]
 
 
 def test_a_manifest_that_was_made_to_fit_is_not_the_signed_one(signed: AuditFolder, keys: tuple[str, str]) -> None:
