@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,10 @@ from repro_tui.evidence.manifest import ATTESTATION, read_manifest
 from repro_tui.evidence.statement import statement_of
 from repro_tui.model.errors import Inconclusive
 from repro_tui.support.plain import write_atomically
-from repro_tui.support.regular import read_regular
 from repro_tui.support.text import show
 
 if TYPE_CHECKING:
     from repro_tui.evidence.envelope import Signer
-
-MOST_INVENTORY = 256 << 20  # bytes
 
 
 def attest(folder: AuditFolder, signer: Signer) -> Path:
@@ -37,17 +33,14 @@ def attest(folder: AuditFolder, signer: Signer) -> Path:
         place = show(str(folder.path), 300)
         reason = f"{show(touched[0].name, 200)} in {place} was {touched[0].change} after its audit ended"
         raise Inconclusive(reason, "run the audit again: only an audit as it ended is signed")
-    images = {side: _image(folder.path / side / "inventory.json") for side in ("a", "b")}
+    images = {side: _image(folder, side) for side in ("a", "b")}
     statement = statement_of(report, manifest, report.gate.areas, images)
     target = folder.path / ATTESTATION
     write_atomically(target, signer.sign(statement), mode=0o644)
     return target
 
 
-def _image(inventory: Path) -> str:
+def _image(folder: AuditFolder, side: str) -> str:
     """The id of the image that a side ran in; "" where it ran in none, or where it is not known."""
-    try:
-        image = json.loads(read_regular(inventory, most=MOST_INVENTORY, links=False)).get("image")
-    except FileNotFoundError:
-        return ""
-    return str(image.get("id", "")) if isinstance(image, dict) else ""
+    known = (folder.path / side / "inventory.json").exists()
+    return folder.inventory(side).image.get("id", "") if known else ""
